@@ -1,0 +1,1 @@
+"""The Dataverse Web API over the world: catalog, queries, writes, actions, metadata, errors."""

@@ -1,0 +1,73 @@
+"""Where one service hears of another's writes, inside the writer's transaction.
+
+The service that writes calls `guard` before and `after_changes` after; whoever listens may refuse by raising, and
+the whole transaction is then rolled back. Listeners are registered when a world is composed and never know each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from statecfg.sandbox.world import Tx
+
+Row = Mapping[str, Any]
+Pair = tuple[Row | None, Row | None]
+Listener = Callable[["Tx", str, str, Sequence[Pair]], None]
+Guard = Callable[["Tx", Row | None, Mapping[str, Any] | None], None]
+
+CREATE = "create"
+UPDATE = "update"
+DELETE = "delete"
+
+
+class PropagationFailed(Exception):
+    """The other side refused a row that a running map carried there; the source's transaction must be rolled back."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Refused(Exception):
+    """A business rule refuses a write or an action; the service answers in its own error form.
+
+    code: the wire's error code, for example "0x80040265". status: the HTTP status.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class Hooks:
+    """The listeners and guards of one world."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self._guards: dict[tuple[str, str], list[Guard]] = {}
+
+    def on_changes(self, listener: Listener) -> None:
+        """Have `listener(tx, table, operation, pairs)` called after each write; pairs are (before, after)."""
+        self._listeners.append(listener)
+
+    def on_before(self, table: str, operation: str, guard: Guard) -> None:
+        """Have `guard(tx, before, changes)` called before each such write; it raises Refused to prevent it."""
+        self._guards.setdefault((table, operation), []).append(guard)
+
+    def guard(self, tx: Tx, table: str, operation: str, before: Row | None, changes: Row | None) -> None:
+        """Let every guard of this write speak; before is None for a create, changes None for a delete."""
+        for guard in self._guards.get((table, operation), ()):
+            guard(tx, before, changes)
+
+    def after_change(self, tx: Tx, table: str, operation: str, before: Row | None, after: Row | None) -> None:
+        """Tell every listener of one written row."""
+        self.after_changes(tx, table, operation, ((before, after),))
+
+    def after_changes(self, tx: Tx, table: str, operation: str, pairs: Sequence[Pair]) -> None:
+        """Tell every listener of the rows that one request wrote to one table."""
+        for listener in self._listeners:
+            listener(tx, table, operation, pairs)
