@@ -1,0 +1,1 @@
+"""The wire: one module a service. Exact numbers in and out; knows nothing of phases or plans."""

@@ -1,0 +1,1 @@
+"""Values in, words out: text, JSON, JUnit. Pure; contacts and reads nothing."""
