@@ -1,0 +1,1 @@
+"""Project Operations in Dataverse: milestone statuses, proforma invoices, actuals. Rules only; no protocol."""
