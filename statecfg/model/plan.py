@@ -20,6 +20,7 @@ class Finding:
     code: stable, in words with hyphens, for example `foreign-ready-milestones`; it is the NAME of `--attest`.
     title: the few words in the left column of a screen. what: what was seen. do: what to do about it.
     details: names of the records concerned, by business key. evidence: what an attestation binds to.
+    changes: for a difference, each leaf as expected (old) -> live (new).
     """
 
     severity: Severity
@@ -31,6 +32,7 @@ class Finding:
     address: Address | None = None
     details: tuple[str, ...] = ()
     evidence: str = ""
+    changes: tuple[FieldChange, ...] = ()
 
     @property
     def blocks(self) -> bool:
