@@ -46,11 +46,15 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What is: the kind's own value, and how many requests and records it took to know."""
+    """What is: the kind's own value, and how many records it took to know.
+
+    unsettled: what the live systems did not agree on yet; the reader looks again for a while before it is believed.
+    """
 
     address: Address
     value: Any
     records: int = 0
+    unsettled: str = ""
 
 
 @dataclass(frozen=True, slots=True)

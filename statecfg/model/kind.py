@@ -1,7 +1,7 @@
 """The contract between the engine and the kinds: how a sort of resource, a check or an invariant behaves.
 
-The engine is handed kinds and never names one. `read`, `fence`, `perform`, `observe` and `settle` contact services;
-everything else is pure, so that the planner can simulate.
+The engine is handed kinds and never names one. `read`, `fence`, `holds`,
+`quiet`, `exposed`, `perform`, `observe` and `settle` contact services; everything else is pure, so that the planner can simulate.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Observation:
 
 
 REACHED = Observation("reached")
+THE_STEP = Record("", "")
+"""Stands for a step without records where a settlement must say that it is to be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ CLEAR = Look()
 
 
 class Kind(Protocol):
-    """A sort of resource: `map`, `milestones`, `invoices`.
+    """A sort of resource: `map`, `milestones`, `invoices`. Kinds subclass it, for the answers that are mostly empty.
 
     Spec: a frozen dataclass, the YAML of this kind (fields are keys; a trailing underscore is dropped). Row: the
     NamedTuple of its record file, or None; its first field is `row: int`, field types are str, Decimal, date, bool,
@@ -86,8 +88,13 @@ class Kind(Protocol):
     def problems(cls, desired: Desired) -> Iterable[Problem]:
         """Everything that the files alone show to be wrong with this declaration and its records."""
 
+    def fresh(self) -> None:
+        """A new round of reading begins: nothing read before may be used again."""
+        return None
+
     def needs(self, desired: Desired) -> tuple[Address, ...]:
         """Addresses it depends on besides its `while` and `after`: order of reading and of steps."""
+        return ()
 
     def read(self, desired: Desired, seen: Seen) -> Live:
         """What is, in bulk: pages and chunks, never one request a record."""
@@ -122,8 +129,24 @@ class Kind(Protocol):
     def fence(self, step: Step, batch: Sequence[Record], desired: Desired) -> Look:
         """An uncached look just before a batch (or a single step, with an empty batch) is sent."""
 
-    def holds(self, condition: Condition, desired: Desired) -> tuple[Finding, ...]:
-        """Whether a `while` on this resource holds now, by all witnesses, uncached; a finding for each breach."""
+    def holds(self, clauses: Sequence[tuple[Condition, Desired]]) -> tuple[Finding, ...]:
+        """Whether these clauses of a `while`, each with the resource it is on, hold now, by all witnesses, uncached.
+
+        One finding for each breach; all clauses on this kind are asked at once, so that one look serves them all.
+        """
+        return ()
+
+    def pending(self, desired: Desired, live: Live, seen: Seen) -> Sequence[Step]:
+        """Steps that wait for work already going on at the service; they come before every other step. Pure."""
+        return ()
+
+    def quiet(self, desired: Desired) -> tuple[Finding, ...]:
+        """A finding for each piece of this resource's work still going on at the service, uncached."""
+        return ()
+
+    def exposed(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
+        """After a breach: what of this batch leaked, by name, and what people must do now."""
+        return ()
 
     def perform(self, step: Step, batch: Sequence[Record]) -> Receipt:
         """Send; safe to repeat; never sleeps. Raises Rejected if the service refuses the batch (the applier then
