@@ -43,10 +43,11 @@ class OutOfRange(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One member of a choice: its number and its label."""
+    """One member of a choice: its number and its label; state: of a status, the state it belongs to."""
 
     value: int
     label: str
+    state: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Column:
     type: a key of SQL_TYPES. length: of texts, 0 means no limit. precision: decimals kept of a decimal, shown of money.
     default: the value of a new row. sequence: fill a new row from this number sequence; restamped: at updates as well.
     readonly: refused or ignored from outside, as the service decides. create_only: settable on create, never after it.
+    format: of a datetime, "DateOnly" if only its day means anything.
     A lookup with several targets needs a companion text column `<name>type` that holds the target's table.
     """
 
@@ -89,6 +91,7 @@ class Column:
     restamped: bool = False
     schema_name: str = ""
     label: str = ""
+    format: str = ""
 
     @property
     def scale(self) -> int:
