@@ -1,0 +1,138 @@
+"""What was intended and what came of it, kept in SQLite so that a kill at any moment loses nothing.
+
+An intent is committed before its own request leaves; its result afterwards. Only ever added to. Losing the file loses
+history, never safety: everything needed to go on can be read from the environment and from the run file.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from statecfg.model.plan import Identity, Step
+from statecfg.model.records import Record
+from statecfg.model.results import RunResult, RunSummary
+
+_TABLES = """
+create table if not exists run (id text primary key, environment text, organization text, phase text, plan text,
+    digest text, who text, reason text, started_at text, ended_at text, result text, counts text);
+create table if not exists intent (id integer primary key, run text, step integer, verb text, address text,
+    records text, at text);
+create table if not exists result (intent integer, state text, detail text, at text);
+create table if not exists event (run text, at text, name text, data text);
+create index if not exists intent_run on intent (run, step);
+create index if not exists result_intent on result (intent);
+"""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Journal:
+    """The journal of one project directory. One writer at a time; safe to call from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=full")
+        self._db.executescript(_TABLES)
+        path.chmod(0o600)
+
+    def close(self) -> None:
+        """Close the file; everything noted is on disk already."""
+        with self._lock:
+            self._db.close()
+
+    def begin(self, run: str, identity: Identity, phase: str, plan: str, digest: str, who: str, reason: str) -> None:
+        """Note that a run begins. plan: path of the plan file; digest: its SHA-256."""
+        values = (run, identity.name, identity.organization_id, phase, plan, digest, who, reason, _now(), "", "running")
+        with self._writing() as db:
+            db.execute("insert into run values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}')", values)
+
+    def end(self, run: str, result: RunResult, counts: dict[str, int]) -> None:
+        """Note how a run ended."""
+        with self._writing() as db:
+            db.execute(
+                "update run set ended_at = ?, result = ?, counts = ? where id = ?",
+                (_now(), result, json.dumps(counts), run),
+            )
+
+    def intend(self, run: str, step: Step, batches: Sequence[Sequence[Record]]) -> list[int]:
+        """Note what is about to be sent, one entry for each request, in one commit. Returns the entries' numbers."""
+        with self._writing() as db:
+            return [self._intent(db, run, step, batch) for batch in batches]
+
+    def _intent(self, db: sqlite3.Connection, run: str, step: Step, batch: Sequence[Record]) -> int:
+        records = json.dumps([[record.key, record.id] for record in batch])
+        row = (run, step.number, step.verb, str(step.address), records, _now())
+        done = db.execute("insert into intent (run, step, verb, address, records, at) values (?, ?, ?, ?, ?, ?)", row)
+        return int(done.lastrowid or 0)
+
+    def note(self, intent: int, state: str, detail: Any = None) -> None:
+        """Note the result of an intent: done, refused, lost, skipped."""
+        with self._writing() as db:
+            db.execute(
+                "insert into result values (?, ?, ?, ?)", (intent, state, json.dumps(detail, default=str), _now())
+            )
+
+    def event(self, run: str, name: str, data: Any) -> None:
+        """Keep an event with its run."""
+        with self._writing() as db:
+            db.execute("insert into event values (?, ?, ?, ?)", (run, _now(), name, json.dumps(data, default=str)))
+
+    def runs(self) -> tuple[RunSummary, ...]:
+        """Every run, newest first."""
+        with self._lock:
+            rows = self._db.execute(
+                "select id, environment, phase, who, started_at, ended_at, result, digest, counts, reason from run"
+                " order by started_at desc, rowid desc"
+            ).fetchall()
+        return tuple(_summary(row) for row in rows)
+
+    def entries(self, run: str) -> Iterator[tuple[int, str, str, str, str]]:
+        """(step, verb, address, records as JSON, state) of every intent of a run, in order; state "" if unknown."""
+        with self._lock:
+            rows = self._db.execute(
+                "select i.step, i.verb, i.address, i.records, coalesce((select r.state from result r"
+                " where r.intent = i.id order by r.rowid desc limit 1), '')"
+                " from intent i where i.run = ? order by i.id",
+                (run,),
+            ).fetchall()
+        return iter(rows)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+
+def _summary(row: Sequence[Any]) -> RunSummary:
+    run, environment, phase, who, started, ended, result, digest, counts, reason = row
+    return RunSummary(
+        run=run,
+        environment=environment,
+        phase=phase,
+        who=who,
+        started_at=started,
+        ended_at=ended,
+        result=result,
+        digest=digest,
+        counts=json.loads(counts),
+        reason=reason,
+    )
