@@ -16,6 +16,7 @@ Row = Mapping[str, Any]
 Pair = tuple[Row | None, Row | None]
 Listener = Callable[["Tx", str, str, Sequence[Pair]], None]
 Guard = Callable[["Tx", Row | None, Mapping[str, Any] | None], None]
+Watcher = Callable[[str, str, str], None]
 
 CREATE = "create"
 UPDATE = "update"
@@ -49,6 +50,7 @@ class Hooks:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
         self._guards: dict[tuple[str, str], list[Guard]] = {}
+        self._watchers: list[Watcher] = []
 
     def on_changes(self, listener: Listener) -> None:
         """Have `listener(tx, table, operation, pairs)` called after each write; pairs are (before, after)."""
@@ -57,6 +59,15 @@ class Hooks:
     def on_before(self, table: str, operation: str, guard: Guard) -> None:
         """Have `guard(tx, before, changes)` called before each such write; it raises Refused to prevent it."""
         self._guards.setdefault((table, operation), []).append(guard)
+
+    def on_request(self, watcher: Watcher) -> None:
+        """Have `watcher(service, method, path)` called before any service handles a request, outside transactions."""
+        self._watchers.append(watcher)
+
+    def before_request(self, service: str, method: str, path: str) -> None:
+        """Tell every watcher of a request that is about to be handled; what lags or falls due catches up now."""
+        for watcher in self._watchers:
+            watcher(service, method, path)
 
     def guard(self, tx: Tx, table: str, operation: str, before: Row | None, changes: Row | None) -> None:
         """Let every guard of this write speak; before is None for a create, changes None for a delete."""
