@@ -1,0 +1,90 @@
+"""The end of an apply: what became of each step, what was found, and the command that goes on. Pure.
+
+What is confirmed stays confirmed: nothing here ever speaks of rolling back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.text import Text
+
+from statecfg.model.errors import BLOCKED, INTERRUPTED, OK, Blocked
+from statecfg.model.results import ApplyResult, StepOutcome
+from statecfg.report.error_lines import error_lines
+from statecfg.report.finding_lines import finding_lines
+from statecfg.report.layout import RULE, blank, hanging, heading, indented, line, style
+from statecfg.report.words import counted, duration, number, plain
+
+WORDS = {"done": "done", "failed": "FAILED", "unknown": "UNKNOWN", "not_started": "not started"}
+
+
+def apply_lines(result: ApplyResult) -> Iterator[Text]:
+    """The whole end screen, in the order in which it matters: steps, findings, what stopped it, verdict, next."""
+    if result.steps:
+        yield blank()
+        yield from outcome_lines(result.steps)
+    carried = result.error.findings if isinstance(result.error, Blocked) else ()
+    others = [f for f in result.findings if f.severity != "ok" and f not in carried]
+    if others:
+        yield blank()
+        yield from finding_lines(others)
+    if result.error:
+        yield blank()
+        yield from error_lines(result.error)
+    if result.refused_file:
+        yield from indented(f"Refused records, to correct and feed back: {result.refused_file}", 0)
+    yield from _notes(result.notes)
+    yield line((RULE, "quiet"))
+    yield verdict(result)
+    if result.next_command:
+        yield from hanging(Text("Next:", style=style("head")), result.next_command, at=6)
+
+
+def outcome_lines(steps: Iterable[StepOutcome]) -> Iterator[Text]:
+    """One line a step: number, state, resource, what it was about, how far it came and why no further."""
+    listed = tuple(steps)
+    at = 19 + min(max(len(str(step.address)) for step in listed), 34)
+    for step in listed:
+        lead = Text(f"{step.number:>3}  ").append(WORDS[step.state].ljust(12), style=style(step.state))
+        lead.append(plain(step.address))
+        yield from hanging(lead, ", ".join(part for part in _parts(step) if part), at=at)
+
+
+def _parts(step: StepOutcome) -> Iterable[str]:
+    yield step.summary or step.verb
+    if step.total and (step.total > 1 or step.state != "done"):
+        yield f"{number(step.done)} of {number(step.total)}"
+    if step.refused:
+        yield f"{number(step.refused)} refused"
+    yield step.what
+
+
+def _notes(notes: Iterable[str]) -> Iterator[Text]:
+    listed = tuple(notes)
+    if listed:
+        yield blank()
+        yield heading("To keep in the inventory")
+        for note in listed:
+            yield Text(f"  {''.join(c if c.isprintable() else ' ' for c in note)}")
+
+
+def verdict(result: ApplyResult) -> Text:
+    """One sentence: how it ended, and where its record is."""
+    took = f" in {duration(result.seconds)}" if result.seconds else ""
+    run = f" (run {plain(result.run)})" if result.run else ""
+    phase = plain(result.plan.header.phase)
+    if result.exit_code == OK and not result.plan.steps:
+        return line((f"Nothing to do: {_idle(result)}.", "ok"))
+    if result.exit_code == OK:
+        done = counted(len(result.steps), "step")
+        return line((f"Phase {phase} is complete: {done} done{took}; read again, nothing is left to do.", "ok"), run)
+    done = sum(step.whole for step in result.steps)
+    how = {INTERRUPTED: "Interrupted", BLOCKED: "Stopped by a guard"}.get(result.exit_code, "Stopped")
+    return line((f"{how}: {done} of {counted(len(result.steps), 'step')} done{took}.", "error"), run)
+
+
+def _idle(result: ApplyResult) -> str:
+    if result.plan.passed:
+        return f"phase {plain(result.plan.header.phase)} is passed, see {plain(result.plan.passed)}"
+    return "everything is as declared"
