@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 
 from statecfg.engine.guard import Guard
 from statecfg.engine.journal import Journal
 from statecfg.engine.waiting import Waiting
-from statecfg.model.errors import ApiError, Blocked, Interrupted, Rejected, Unavailable
+from statecfg.model.errors import Blocked, Interrupted, Rejected, StatecfgError, Unavailable
 from statecfg.model.events import Event
 from statecfg.model.kind import Kind, Observation, Refused, Settlement
 from statecfg.model.plan import Batching, Finding, Step
@@ -51,6 +52,9 @@ class Writer:
     progress: Progress = field(default_factory=Progress)
     size: int = 0
     clock: Callable[[], float] = time.monotonic
+    _was_refused: bool = False
+    _peeked: list[Record] = field(default_factory=list)
+    _running: dict[Future[float], tuple[Batch, int]] = field(default_factory=dict)
 
     def write(self) -> Progress:
         """Send everything. Raises Blocked at a breach, ApiError if the service can't go on, Interrupted if stopped."""
@@ -65,23 +69,21 @@ class Writer:
 
     def _flow(self, pool: ThreadPoolExecutor, batching: Batching, every_s: float) -> None:
         queue, records = deque[Batch](), iter(self.step.records)
-        running: dict[Future[float], tuple[Batch, int]] = {}
         looked = -every_s - 1.0
         try:
             while batch := self._next(queue, records):
                 if self.clock() - looked >= every_s or self._was_refused:
-                    self._look(batch)
+                    batch = self._allowed(batch)
                     self._was_refused, looked = False, self.clock()
+                if not batch:
+                    continue
                 (intent,) = self.journal.intend(self.run, self.step, [batch])
                 self.progress.since_look.extend(batch)
-                running[pool.submit(self._send, batch)] = (batch, intent)
-                while running and (len(running) >= batching.workers or not self._more(queue, records)):
-                    self._collect(running, queue, batching)
+                self._running[pool.submit(self._send, batch)] = (batch, intent)
+                while self._running and (len(self._running) >= batching.workers or not self._more(queue, records)):
+                    self._collect(queue, batching)
         finally:
-            self._drain(running, queue, batching)
-
-    _was_refused: bool = False
-    _peeked: list[Record] = field(default_factory=list)
+            self._drain(queue, batching)
 
     def _next(self, queue: deque[Batch], records: Iterator[Record]) -> Batch:
         self._heed()
@@ -89,11 +91,7 @@ class Writer:
             return queue.popleft()
         batch = list(self._peeked)
         self._peeked.clear()
-        for record in records:
-            batch.append(record)
-            if len(batch) >= self.size:
-                break
-        return tuple(batch)
+        return (*batch, *islice(records, max(0, self.size - len(batch))))
 
     def _more(self, queue: deque[Batch], records: Iterator[Record]) -> bool:
         if not queue and not self._peeked:
@@ -104,35 +102,37 @@ class Writer:
         if self.waiting.stopping():
             raise Interrupted(f"stopped in step {self.step.number}; the open batch was finished")
 
-    def _look(self, batch: Batch) -> tuple[Refused, ...]:
+    def _allowed(self, batch: Batch) -> Batch:
+        """What of a batch may be sent after a look at the world; the rest is noted. Raises Blocked at a breach."""
         look = self.guard.before(self.step, batch)
         breaches = [finding for finding in look.findings if finding.blocks]
         if breaches:
             raise breach(self.step, breaches, self.progress.since_look)
-        self.progress.since_look.clear()
-        return look.skip
+        self.progress.since_look = [record for open_batch, _ in self._running.values() for record in open_batch]
+        for refused in look.skip:
+            self._leave_out(refused)
+        left = {(refused.record.key, refused.record.id) for refused in look.skip}
+        return tuple(record for record in batch if (record.key, record.id) not in left)
 
     def _send(self, batch: Batch) -> float:
         start = self.clock()
         self.kind.perform(self.step, batch)
         return self.clock() - start
 
-    def _collect(
-        self, running: dict[Future[float], tuple[Batch, int]], queue: deque[Batch], batching: Batching
-    ) -> None:
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            batch, intent = running.pop(future)
+    def _collect(self, queue: deque[Batch], batching: Batching) -> None:
+        for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+            batch, intent = self._running.pop(future)
             self._result(future, batch, intent, queue, batching)
 
-    def _drain(self, running: dict[Future[float], tuple[Batch, int]], queue: deque[Batch], batching: Batching) -> None:
+    def _drain(self, queue: deque[Batch], batching: Batching) -> None:
         """Finish what is already on its way, so that nothing is left unknown that can be known."""
-        for future, (batch, intent) in list(running.items()):
+        while self._running:
+            future, (batch, intent) = self._running.popitem()
             wait([future])
             try:
                 self._result(future, batch, intent, queue, batching)
-            except (ApiError, Interrupted):
+            except (StatecfgError, OSError):
                 self.progress.unknown.extend(batch)
-        running.clear()
 
     def _result(
         self, future: Future[float], batch: Batch, intent: int, queue: deque[Batch], batching: Batching
@@ -195,11 +195,7 @@ class Writer:
         records = iter(self.step.records)
         queue = deque[Batch]()
         while group := self._group(queue, records, batching.group):
-            skip = self._look(group)
-            for refused in skip:
-                self._leave_out(refused)
-            left = {refused.record.id or refused.record.key for refused in skip}
-            going = [record for record in group if (record.id or record.key) not in left]
+            going = self._allowed(group)
             self._send_group(pool, going, queue, batching)
             self._look_after(going)
 
@@ -207,10 +203,7 @@ class Writer:
         self._heed()
         again = [record for batch in queue for record in batch]
         queue.clear()
-        fresh = (
-            [record for record, _ in zip(records, range(size - len(again)), strict=False)] if len(again) < size else []
-        )
-        return tuple(again + fresh)
+        return tuple(again) + tuple(islice(records, max(0, size - len(again))))
 
     def _send_group(
         self, pool: ThreadPoolExecutor, group: Sequence[Record], queue: deque[Batch], batching: Batching
