@@ -56,11 +56,13 @@ class Target:
 
     table: name of the table looked up. navigation: the single-valued navigation property, in its exact case.
     collection: the collection-valued navigation property on the other side, "" if nobody follows it.
+    on_delete: what a deleted target means for the rows that point to it: "unlink", "cascade" or "restrict".
     """
 
     table: str
     navigation: str
     collection: str = ""
+    on_delete: str = "unlink"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,11 @@ def choice(name: str, options: tuple[Option, ...], **more: Any) -> Column:
     return Column(name, "choice", options=options, **more)
 
 
-def lookup(name: str, table: str, navigation: str = "", collection: str = "", **more: Any) -> Column:
+def lookup(
+    name: str, table: str, navigation: str = "", collection: str = "", on_delete: str = "unlink", **more: Any
+) -> Column:
     """A reference to one table; the navigation property is named like the column unless its case differs."""
-    return Column(name, "lookup", targets=(Target(table, navigation or name, collection),), **more)
+    return Column(name, "lookup", targets=(Target(table, navigation or name, collection, on_delete),), **more)
 
 
 def money(name: str, minimum: Decimal | int = -MONEY_LIMIT, **more: Any) -> tuple[Column, Column]:
@@ -115,7 +117,7 @@ def state(
 def currency() -> tuple[Column, ...]:
     """The row's currency and the rate to base currency."""
     return (
-        lookup("transactioncurrencyid", "transactioncurrency"),
+        lookup("transactioncurrencyid", "transactioncurrency", on_delete="restrict"),
         computed("exchangerate", "decimal", precision=10),
     )
 

@@ -73,7 +73,7 @@ ANNOTATION = table(
     text("subject", 500), memo("notetext", 100000), flag("isdocument"), text("filename", 255), text("mimetype", 256),
     memo("documentbody", 1073741823), number("filesize", readonly=True),
     Column("objectid", "lookup", targets=tuple(
-        Target(name, f"objectid_{name}", f"{name}_Annotations") for name in ANNOTATED
+        Target(name, f"objectid_{name}", f"{name}_Annotations", "cascade") for name in ANNOTATED
     )),
     text("objectidtype", 64), owned(), schema_name="Annotation", label="Note", indexes=(("subject",),),
 )  # fmt: skip
@@ -81,7 +81,8 @@ ANNOTATION = table(
 ASYNC_OPERATION = table(
     "asyncoperation", "asyncoperations", "name",
     text("name", 256), choice("operationtype", options.JOB_OPERATION), text("messagename", 160),
-    memo("message", 1073741823), memo("friendlymessage", 5000), number("errorcode"), text("primaryentitytype", 64), moment("startedon"),
+    memo("message", 1073741823), memo("friendlymessage", 5000), number("errorcode"),
+    text("primaryentitytype", 64), moment("startedon"),
     moment("completedon"), moment("postponeuntil"), memo("data", 1073741823),
     lookup("workflowactivationid", "workflow", collection="lk_asyncoperation_workflowactivationid"), owned(),
     state(options.JOB_STATE, options.JOB_REASON), schema_name="AsyncOperation", label="System Job",

@@ -95,9 +95,10 @@ def _transaction_columns() -> tuple[Column, ...]:
 INVOICE_LINE_TRANSACTION = table(
     "msdyn_invoicelinetransaction", "msdyn_invoicelinetransactions", "msdyn_description",
     text("msdyn_description", 200),
-    lookup("msdyn_invoice", "invoice", "msdyn_Invoice", "msdyn_invoice_msdyn_invoicelinetransaction_Invoice"),
+    lookup("msdyn_invoice", "invoice", "msdyn_Invoice", "msdyn_invoice_msdyn_invoicelinetransaction_Invoice",
+           "cascade"),
     lookup("msdyn_invoicelineid", "invoicedetail", "msdyn_InvoiceLineId",
-           "msdyn_invoicedetail_msdyn_invoicelinetransaction_InvoiceLineId"),
+           "msdyn_invoicedetail_msdyn_invoicelinetransaction_InvoiceLineId", "cascade"),
     lookup("msdyn_salescontract", "salesorder", "msdyn_SalesContract",
            "msdyn_salesorder_msdyn_invoicelinetransaction_SalesContract"),
     lookup("msdyn_salescontractlineid", "salesorderdetail", "msdyn_SalesContractLineId"),

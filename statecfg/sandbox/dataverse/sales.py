@@ -79,7 +79,7 @@ SALESORDER = table(
 SALESORDERDETAIL = table(
     "salesorderdetail", "salesorderdetails", "salesorderdetailname",
     text("salesorderdetailname"), text("productdescription", 500),
-    lookup("salesorderid", "salesorder", collection="order_details"),
+    lookup("salesorderid", "salesorder", collection="order_details", on_delete="cascade"),
     lookup("msdyn_project", "msdyn_project", "msdyn_Project"), lookup("uomid", "uom"),
     lookup("msdyn_invoicefrequency", "msdyn_invoicefrequency"),
     choice("msdyn_billingmethod", options.BILLING_METHOD), choice("msdyn_billingstatus", options.BILLING_STATUS),
@@ -108,7 +108,8 @@ SPLIT_BILLING_RULE = table(
 INVOICE = table(
     "invoice", "invoices", "name",
     text("name", 300, required=True), text("invoicenumber"), memo("description"), _customer("invoice"),
-    lookup("salesorderid", "salesorder", collection="order_invoices"), lookup("pricelevelid", "pricelevel"),
+    lookup("salesorderid", "salesorder", collection="order_invoices", on_delete="restrict"),
+    lookup("pricelevelid", "pricelevel"),
     choice("msdyn_ordertype", options.ORDER_TYPE, default=192350000),
     choice("msdyn_projectinvoicestatus", options.PROJECT_INVOICE_STATUS), flag("msdyn_hascorrections"),
     local_day("msdyn_invoicedate"), text("msdyn_billtocontactname"), money("msdyn_amountdue"), money("totalamount"),
@@ -120,7 +121,7 @@ INVOICE = table(
 INVOICEDETAIL = table(
     "invoicedetail", "invoicedetails", "invoicedetailname",
     text("invoicedetailname"), text("productdescription", 500),
-    lookup("invoiceid", "invoice", collection="invoice_details"),
+    lookup("invoiceid", "invoice", collection="invoice_details", on_delete="cascade"),
     lookup("salesorderdetailid", "salesorderdetail", collection="order_detail_invoice_details"),
     lookup("msdyn_project", "msdyn_project", "msdyn_Project"),
     choice("msdyn_billingmethod", options.BILLING_METHOD), text("msdyn_contractline"),
