@@ -1,0 +1,117 @@
+"""F&O rows into Dataverse: the lines of a deployed mapping that carry the other way.
+
+A change is brought only if a mapped field changed and the map's F&O filter holds. A row that Dataverse doesn't have is
+created only where the integration key itself is carried this way.
+Source: reference/dual-write.md, "Run-time behaviour".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from statecfg.sandbox.dualwrite import texts
+from statecfg.sandbox.dualwrite.carry import Target
+from statecfg.sandbox.dualwrite.filters import NotAFilter, xpp_filter
+from statecfg.sandbox.dualwrite.lookups import Lookups, NoSuchColumn, NotFound, path_column
+from statecfg.sandbox.dualwrite.mapping import Line
+from statecfg.sandbox.dualwrite.values import DoesNotFit, NoCounterpart, dataverse_value, mapped_to_dataverse
+from statecfg.sandbox.hooks import CREATE, UPDATE, PropagationFailed, Refused
+from statecfg.sandbox.tables import OutOfRange
+from statecfg.sandbox.world import Duplicate, Row, Tx
+
+
+class Bringer:
+    """Brings rows of one F&O set through one mapping."""
+
+    def __init__(self, tx: Tx, target: Target) -> None:
+        self._tx = tx
+        self._target = target
+        self._lookups = Lookups(tx)
+        shape = tx.world.shape(target.finance_table)
+        self._columns = {name.upper(): column for name, column in shape.columns.items()}
+        self._lines = target.mapping.to_dataverse
+        self._key_lines = tuple(line for line in target.mapping.lines if _is_key(line, target.key))
+
+    def bring(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+        """Send one created or changed row; False if it concerns nobody. Raises PropagationFailed."""
+        try:
+            if not self._changed(before, after) or not self._concerns(after):
+                return False
+            return self._write(after)
+        except (NoSuchColumn, NotFound, NoCounterpart, DoesNotFit, NotAFilter, OutOfRange, Duplicate) as cause:
+            raise self._failure(str(cause)) from cause
+        except Refused as refusal:
+            raise self._failure(texts.dataverse_refused(refusal.code, refusal.message)) from refusal
+
+    def _changed(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+        names = (self._columns[line.finance.upper()].name for line in self._lines)
+        return before is None or any(before.get(name) != after.get(name) for name in names)
+
+    def _concerns(self, row: Mapping[str, Any]) -> bool:
+        text = self._target.mapping.finance_filter
+        return xpp_filter(text)(lambda field: self._finance_value(row, field)) if text else True
+
+    def _finance_value(self, row: Mapping[str, Any], field: str) -> Any:
+        column = self._columns.get(field.upper())
+        return None if column is None else row.get(column.name)
+
+    def _write(self, after: Mapping[str, Any]) -> bool:
+        there = self._there(after)
+        if there is None and not self._may_create():
+            return False
+        changes = {name: value for line in self._lines for name, value in (self._set(line, after),)}
+        if there is None:
+            self._create(changes)
+        else:
+            self._update(there, {name: value for name, value in changes.items() if there.get(name) != value})
+        return True
+
+    def _set(self, line: Line, row: Mapping[str, Any]) -> tuple[str, Any]:
+        column = self._columns[line.finance.upper()]
+        value = mapped_to_dataverse(line.transforms, column, row.get(column.name))
+        end = path_column(self._tx, self._target.source_table, line.dataverse)
+        if end is None:
+            raise NoSuchColumn(f"{self._target.source_table} has no {line.dataverse}")
+        typed = dataverse_value(end, value)
+        return self._lookups.identify(self._target.source_table, line.dataverse, typed)
+
+    def _there(self, row: Mapping[str, Any]) -> Row | None:
+        """The Dataverse row that the integration key names; None if there is none."""
+        wanted = dict(self._set(line, row) for line in self._key_lines)
+        if not wanted or None in wanted.values():
+            return None
+        found = self._tx.find(self._target.source_table, **wanted)
+        return found[0] if found else None
+
+    def _may_create(self) -> bool:
+        return bool(self._key_lines) and all(line.to_dataverse for line in self._key_lines)
+
+    def _create(self, row: dict[str, Any]) -> None:
+        hooks, table = self._tx.world.hooks, self._target.source_table
+        with self._tx.echoing():
+            hooks.guard(self._tx, table, CREATE, None, row)
+            made = self._tx.insert(table, {**row, **self._stamps("createdon", "modifiedon")})
+            hooks.after_change(self._tx, table, CREATE, None, made)
+
+    def _update(self, there: Row, changes: dict[str, Any]) -> None:
+        if not changes:
+            return
+        hooks, table = self._tx.world.hooks, self._target.source_table
+        with self._tx.echoing():
+            hooks.guard(self._tx, table, UPDATE, there, changes)
+            key = there[self._tx.world.shape(table).table.key[0]]
+            made = self._tx.update(table, key, {**changes, **self._stamps("modifiedon")})
+            hooks.after_change(self._tx, table, UPDATE, there, made)
+
+    def _stamps(self, *names: str) -> dict[str, str]:
+        known = self._tx.world.shape(self._target.source_table).columns
+        return {name: self._tx.world.timestamp() for name in names if name in known}
+
+    def _failure(self, reason: str) -> PropagationFailed:
+        mapping = self._target.mapping
+        return PropagationFailed(texts.finance_write_failed(mapping.entity_set, mapping.label, reason))
+
+
+def _is_key(line: Line, key: tuple[str, ...]) -> bool:
+    return line.dataverse.lower() in {path.lower() for path in key}
