@@ -77,8 +77,8 @@ def verdict(result: ApplyResult) -> Text:
     if result.exit_code == OK and not result.plan.steps:
         return line((f"Nothing to do: {_idle(result)}.", "ok"))
     if result.exit_code == OK:
-        done = counted(len(result.steps), "step")
-        return line((f"Phase {phase} is complete: {done} done{took}; read again, nothing is left to do.", "ok"), run)
+        steps = counted(len(result.steps), "step")
+        return line((f"Phase {phase} is complete: {steps} done{took}; read again, nothing is left to do.", "ok"), run)
     done = sum(step.whole for step in result.steps)
     how = {INTERRUPTED: "Interrupted", BLOCKED: "Stopped by a guard"}.get(result.exit_code, "Stopped")
     return line((f"{how}: {done} of {counted(len(result.steps), 'step')} done{took}.", "error"), run)

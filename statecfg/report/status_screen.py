@@ -10,7 +10,7 @@ from statecfg.model.results import MapStatus, PhaseStatus, RunSummary, StatusRep
 from statecfg.model.window import Attestation
 from statecfg.report.apply_screen import outcome_lines
 from statecfg.report.finding_lines import finding_lines
-from statecfg.report.layout import blank, hanging, heading, indented, line, style, table
+from statecfg.report.layout import blank, hanging, indented, line, style, table
 from statecfg.report.problem_lines import counts
 from statecfg.report.words import instant, short_digest
 
