@@ -29,7 +29,7 @@ from statecfg.sandbox.seeding.portfolio import (
 
 CENT = Decimal("0.01")
 LEGACY_FIRST = date(2021, 2, 1)
-LEGACY_LAST = date(2025, 6, 30)
+LEGACY_LAST = date(2026, 6, 30)
 LINES_AT_MOST = 40
 CUSTOMERS_PER_ENTITY = 10
 ADOPTED_SHARE = 100
@@ -168,7 +168,7 @@ def _invoiced_milestones(rng: Random, contract: str, line: str, size: int, entit
 def _open_milestones(rng: Random, contract: str, line: str, entity: LegalEntity) -> list[Milestone]:
     return [
         replace(
-            _milestone(rng, contract, line, name, entity, date(2026, rng.randrange(3, 12), 15), "Still to come"),
+            _milestone(rng, contract, line, name, entity, date(2027, rng.randrange(1, 12), 15), "Still to come"),
             standing=Standing.OPEN,
         )
         for name in words.OPEN_MILESTONES[: rng.randrange(1, 3)]
@@ -212,7 +212,7 @@ def _other_contract(
     entity = known[nth % len(known)]
     posted = [
         replace(
-            _milestone(rng, number, "L1", name, entity, date(2025, 2 + 2 * n, 20), "Invoiced here"),
+            _milestone(rng, number, "L1", name, entity, date(2026, 2 + 2 * n, 20), "Invoiced here"),
             standing=Standing.POSTED,
         )
         for n, name in enumerate(words.MILESTONES[:3])
@@ -226,7 +226,7 @@ def _other_contract(
 
 
 def _open(rng: Random, contract: str, line: str, name: str, entity: LegalEntity) -> Milestone:
-    made = _milestone(rng, contract, line, name, entity, date(2025, rng.randrange(9, 13), 10), "")
+    made = _milestone(rng, contract, line, name, entity, date(2026, rng.randrange(9, 13), 10), "")
     return replace(made, standing=Standing.OPEN)
 
 
@@ -254,7 +254,7 @@ def _invoices(milestones: Sequence[Milestone]) -> Iterator[Invoice]:
     yield Invoice(f"INV-{tail}-1", contract, posted[1].date + timedelta(days=5), True, tuple(posted[:2]))
     yield Invoice(f"INV-{tail}-2", contract, posted[2].date + timedelta(days=5), True, tuple(posted[2:]))
     if drafted:
-        yield Invoice(f"INV-{tail}-3", contract, date(2025, 11, 3), False, drafted)
+        yield Invoice(f"INV-{tail}-3", contract, date(2026, 9, 3), False, drafted)
 
 
 def _time_entries(rng: Random, contract: Contract) -> Iterator[TimeEntry]:
@@ -266,7 +266,7 @@ def _time_entries(rng: Random, contract: Contract) -> Iterator[TimeEntry]:
             description=rng.choice(words.TIME_WORK),
             hours=Decimal(rng.randrange(4, 33)) / 4,
             price=Decimal(rng.randrange(95, 240)),
-            date=date(2025, 10, rng.randrange(1, 29)),
+            date=date(2026, 8, rng.randrange(1, 29)),
         )
 
 
@@ -276,7 +276,7 @@ def _ledger(rng: Random, entities: Sequence[LegalEntity], customers: Sequence[Cu
         accounts = [c.account for c in customers if c.entity == entity.code]
         for n in range(1, 13):
             account = rng.choice(accounts)
-            day = date(2024, n, rng.randrange(1, 28))
+            day = date(2025, n, rng.randrange(1, 28))
             amount = Decimal(rng.randrange(50_000, 9_000_000)) / 100
             document = f"FTI-{entity.code.upper()}-{n:04d}"
             yield LedgerEntry(entity.code, account, f"ARFT{n:06d}", document, day, amount, entity.currency)
