@@ -59,6 +59,7 @@ _INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "GeneralJournalAccountEntryBiEntities": (("GeneralJournalEntry",),),
     "DataManagementTargetMapEntities": (("Entity",),),
     "Ledgers": (("LedgerRecId",),),
+    "ProjectsV2": (("IntegrationSourceDataId",),),
 }
 
 
