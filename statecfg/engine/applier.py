@@ -39,7 +39,7 @@ class Applier:
             self.outcomes[step.number] = _outcome(step, "not_started")
         for step in steps:
             if stop_after is not None and step.number > stop_after:
-                return Interrupted(f"stopped after step {stop_after}, as asked")
+                return StepFailed(f"stopped after step {stop_after}, as asked", do="apply again: it goes on from here")
             error = self._one(step)
             if error:
                 return error

@@ -1,0 +1,295 @@
+"""The order of a plan and of an apply: what is read, asked, fenced, written and read again, and when.
+
+Everything that knows a service, a file format or a clock is passed in; this only says what comes before what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from statecfg.engine import planfile, planner, reading
+from statecfg.engine.applier import Applier
+from statecfg.engine.attesting import Answers, answered
+from statecfg.engine.guard import Guard
+from statecfg.engine.journal import Journal
+from statecfg.engine.waiting import Waiting
+from statecfg.engine.windowbook import WindowBook
+from statecfg.model.address import Address
+from statecfg.model.declared import Desired, Live, Phase, Requirement, Seen, StateSet
+from statecfg.model.errors import ApiError, Blocked, Interrupted, StalePlan, StatecfgError, StepFailed
+from statecfg.model.events import Event
+from statecfg.model.kind import Checks, Invariants, Kinds, Refused
+from statecfg.model.plan import Finding, Header, Plan
+from statecfg.model.results import RunResult, StepOutcome
+from statecfg.model.window import Attestation, Mark, Original
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a plan or an apply works with.
+
+    passed: the phase that has begun after this one, by what was read ("" = none has). originals: what was read of
+    the maps before the window. take_mark: the mark for writes by others, read from the services.
+    settle_s: how long a reading that the live systems don't agree on is repeated.
+    """
+
+    phase: Phase
+    states: StateSet
+    kinds: Kinds
+    checks: Checks
+    invariants: Invariants
+    book: WindowBook
+    waiting: Waiting
+    now: Callable[[], str]
+    passed: Callable[[Seen], str]
+    originals: Callable[[Seen], tuple[Original, ...]]
+    take_mark: Callable[[], Mark | None]
+    settle_s: float = 120.0
+    production: bool = False
+    disabled: frozenset[str] = frozenset()
+
+    @property
+    def needs(self) -> tuple[Address, ...]:
+        """What the phase's checks and invariants must have read."""
+        of_checks = [self.checks[r.name].needs(r) for r in self.phase.requires if r.name in self.checks]
+        of_holds = [self.invariants[r.name].needs(r) for r in self.phase.holds if r.name in self.invariants]
+        return tuple(address for addresses in (*of_checks, *of_holds) for address in addresses)
+
+    @property
+    def resources(self) -> tuple[Desired, ...]:
+        """What is read: the phase's own resources and those that its checks look at."""
+        return reading.resources_for(self.phase, self.states, self.kinds, self.needs)
+
+
+def observe(scene: Scene) -> dict[Address, Live]:
+    """One round of reading everything that the phase is about."""
+    return reading.read(scene.resources, scene.kinds, scene.waiting, scene.settle_s)
+
+
+def make_plan(scene: Scene, header: Header, seen: Seen, *, reopened: bool = False) -> Plan:
+    """The plan of the phase against what was read. Preconditions are looked at only if there is something to do."""
+    passed = "" if reopened else scene.passed(seen)
+    drawn = planner.draft(scene.phase, seen, scene.kinds, passed)
+    findings = drawn.findings
+    if drawn.steps:
+        findings = (*findings, *look_at_checks(scene, seen))
+    records = sum(live.records for live in seen.values())
+    return Plan(
+        header=header,
+        findings=findings,
+        steps=drawn.steps,
+        world=drawn.world,
+        unchanged=drawn.unchanged,
+        summaries=drawn.summaries,
+        settled=drawn.settled,
+        reads={"records": records, **{str(address): live.records for address, live in seen.items()}},
+        passed=passed,
+    )
+
+
+def look_at_checks(scene: Scene, seen: Seen) -> tuple[Finding, ...]:
+    """What every precondition says, in the order of the state file."""
+    with ThreadPoolExecutor(4, "check") as pool:
+        looks = [pool.submit(_look, scene, requirement, seen) for requirement in scene.phase.requires]
+        return tuple(finding for look in looks for finding in look.result())
+
+
+def _look(scene: Scene, requirement: Requirement, seen: Seen) -> tuple[Finding, ...]:
+    if requirement.name in scene.disabled:
+        return ()
+    found = tuple(scene.checks[requirement.name].look(requirement, seen))
+    return tuple(finding if finding.where.file else replace(finding, where=requirement.source) for finding in found)
+
+
+def look_at_invariants(scene: Scene, seen: Seen) -> tuple[Finding, ...]:
+    """Whether what must not change since the window's baseline has changed."""
+    baseline = scene.book.current.baseline if scene.book.current else {}
+    found: list[Finding] = []
+    for requirement in scene.phase.holds:
+        if requirement.name not in scene.disabled:
+            invariant = scene.invariants[requirement.name]
+            found.extend(invariant.look(requirement, seen, baseline.get(requirement.name)))
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an apply came to; filled as it goes, so that whatever stops it, what is known is here."""
+
+    steps: tuple[StepOutcome, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    error: StatecfgError | None = None
+    notes: list[str] = field(default_factory=list)
+    refused: tuple[Refused, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How an apply is to be carried out. tolerant: resources that go on without refused records."""
+
+    run: str
+    plan: Plan
+    path: str
+    digest: str
+    who: str
+    reason: str = ""
+    reopened: bool = False
+    stop_after: int | None = None
+    answers: Answers = field(default_factory=Answers)
+    tolerant: frozenset[Address] = frozenset()
+
+
+def apply(scene: Scene, order: Order, journal: Journal) -> Outcome:
+    """Carry out a plan: read again, ask, open the window, write step by step, look at the invariants, read again.
+
+    Everything that can go wrong is in the outcome's `error`; only what no one foresaw is raised.
+    """
+    outcome = Outcome()
+    try:
+        _apply(scene, order, journal, outcome)
+    except StatecfgError as error:
+        outcome.error = error
+        outcome.findings = (*outcome.findings, *getattr(error, "findings", ()))
+    return outcome
+
+
+def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome) -> None:
+    seen = observe(scene)
+    _refuse_stale(scene, order, seen)
+    outcome.findings = look_at_checks(scene, seen)
+    _refuse_blocked(outcome.findings)
+    answers = answered([*outcome.findings, *order.plan.findings], _known(scene), order.answers)
+    _open_window(scene, order, seen, outcome)
+    scene.book.attest(answers)
+    begun = scene.book.current
+    if begun:
+        scene.book.keep(begun.with_begun(scene.phase.name, scene.now()))
+    journal.begin(order.run, scene.book.identity, scene.phase.name, order.path, order.digest, order.who, order.reason)
+    try:
+        _write(scene, order, seen, journal, outcome)
+    finally:
+        journal.end(order.run, _result(outcome), outcome.counts)
+
+
+def _result(outcome: Outcome) -> RunResult:
+    if isinstance(outcome.error, Interrupted):
+        return "interrupted"
+    return "complete" if outcome.error is None and all(step.whole for step in outcome.steps) else "stopped"
+
+
+def _known(scene: Scene) -> tuple[Attestation, ...]:
+    return scene.book.current.attestations if scene.book.current else ()
+
+
+def _refuse_stale(scene: Scene, order: Order, seen: Seen) -> None:
+    passed = "" if order.reopened else scene.passed(seen)
+    now = planner.draft(scene.phase, seen, scene.kinds, passed).world
+    moved = planfile.moved(order.plan.world, now)
+    if moved:
+        raise StalePlan(
+            "the world moved since this plan was made: " + "; ".join(moved[:5]),
+            moved,
+            do=f"look at a new plan: statecfg plan {scene.phase.name}",
+        )
+
+
+def _refuse_blocked(findings: Iterable[Finding]) -> None:
+    blocking = [finding for finding in findings if finding.blocks]
+    if blocking:
+        raise Blocked(blocking[0].what, blocking, do=blocking[0].do)
+
+
+def _open_window(scene: Scene, order: Order, seen: Seen, outcome: Outcome) -> None:
+    """Take the baseline, once a window, and put it on disk before anything is written."""
+    if scene.book.current and not (order.reopened and scene.book.current.completed):
+        return
+    baseline = {r.name: scene.invariants[r.name].baseline(r, seen) for r in scene.phase.holds}
+    originals = scene.originals(seen)
+    window = scene.book.open(order.run, scene.now(), originals, baseline, scene.take_mark())
+    scene.waiting.emit(Event("diagnostic", {"severity": "info", "code": "window-opened", "run": window.run}))
+    outcome.notes.extend(_for_the_inventory(originals))
+
+
+def _for_the_inventory(originals: Sequence[Original]) -> tuple[str, ...]:
+    if not originals:
+        return ()
+    lines = [
+        f"  {o.map}: {{original: {{publisher: {o.publisher}, number: {o.number}, running: {o.running}}}}}"
+        for o in originals
+    ]
+    return ("The maps before this window, for the inventory:", "maps:", *lines)
+
+
+def _write(scene: Scene, order: Order, seen: Seen, journal: Journal, outcome: Outcome) -> None:
+    resources = {desired.address: desired for desired in scene.resources}
+    guard = Guard(
+        scene.phase.requires,
+        resources,
+        scene.kinds,
+        scene.checks,
+        seen,
+        scene.waiting.emit,
+        scene.disabled,
+    )
+    applier = Applier(order.run, scene.kinds, guard, journal, scene.waiting, order.tolerant)
+    try:
+        outcome.error = applier.apply(order.plan.steps, order.stop_after)
+    finally:
+        guard.pool.shutdown(wait=False)
+        outcome.steps = tuple(applier.outcomes.values())
+        outcome.refused = tuple(applier.refused)
+        outcome.counts = _counts(outcome.steps)
+    _finish(scene, order, seen, outcome)
+
+
+def _counts(steps: Iterable[StepOutcome]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for step in steps:
+        if step.done:
+            key = f"{step.address} {step.verb}"
+            counts[key] = counts.get(key, 0) + step.done
+    return counts
+
+
+def _finish(scene: Scene, order: Order, seen: Seen, outcome: Outcome) -> None:
+    """Look at the invariants whatever happened; read again and see that nothing is left, if all went well."""
+    try:
+        outcome.findings = (*outcome.findings, *look_at_invariants(scene, seen))
+    except ApiError as unread:
+        outcome.error = outcome.error or unread
+    if outcome.error is None and any(finding.blocks for finding in outcome.findings):
+        broken = [finding for finding in outcome.findings if finding.blocks]
+        outcome.error = Blocked(broken[0].what, (), do=broken[0].do)
+    if outcome.error is None and all(step.whole for step in outcome.steps):
+        outcome.error = _left_over(scene, order)
+    if outcome.error is None and scene.book.current and all(step.whole for step in outcome.steps):
+        window = scene.book.current
+        scene.book.keep(replace(window, completed={**window.completed, scene.phase.name: scene.now()}))
+
+
+def _left_over(scene: Scene, order: Order) -> StatecfgError | None:
+    seen = observe(scene)
+    passed = "" if order.reopened else scene.passed(seen)
+    left = planner.draft(scene.phase, seen, scene.kinds, passed)
+    if not left.steps:
+        return None
+    return StepFailed(
+        f"everything was sent, but a new plan still has {len(left.steps)} steps; the first: {left.steps[0].summary}",
+        do=f"look at it: statecfg plan {scene.phase.name}",
+    )
+
+
+def tolerant(resources: Iterable[Desired], policy: Callable[[Desired], bool]) -> frozenset[Address]:
+    """Addresses of resources that go on without records that the service refuses."""
+    return frozenset(desired.address for desired in resources if policy(desired))
+
+
+def positions(states: StateSet, phase: str) -> str:
+    """Where a phase stands in its chain, for a header: `1 of 2; next: restored`."""
+    place, length = states.position(phase)
+    following: Mapping[str, Phase] = states.phases
+    after = following[phase].next
+    return (f"{place} of {length}" if place else "outside the chain") + (f"; next: {after}" if after else "")
