@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-KeyField = Literal["contract", "line", "name", "date", "number"]
+from statecfg.model.columns import Columns, Delimiter, Encoding
+
+KeyField = Literal["contract", "line", "name", "date", "description"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,19 @@ class Expect:
 class MilestonesSpec:
     """Milestones that were invoiced before go-live, one per row of a file (rules 4).
 
-    key: the fields that tell one milestone from another. restamp: whether a milestone that arrived in F&O as
-    NoStatus is sent again so that it becomes Invoiced (that it then does is inferred). adopt_not_ready: whether
-    a milestone made by hand that is not ready for invoicing is set ready.
+    key: the fields that tell one milestone from another; a legacy number goes into `description`. restamp: whether
+    a milestone that arrived in F&O as NoStatus is sent again so that it becomes Invoiced (that it then does is
+    inferred). adopt_not_ready: whether a milestone made by hand that is not ready for invoicing is set ready.
     """
 
     from_: str
     status: Literal["ready_for_invoicing"] = "ready_for_invoicing"
     in_finance: InFinance = InFinance()
     expect: Expect = Expect()
-    columns: Any = None
+    columns: Columns | None = None
+    sheet: str = ""
+    delimiter: Delimiter | None = None
+    encoding: Encoding | None = None
     key: tuple[KeyField, ...] = ("contract", "line", "name")
     on_refused: Literal["stop", "continue"] = "stop"
     not_invoiced: Literal["refuse", "set_aside"] = "refuse"
@@ -52,7 +57,7 @@ class MilestoneRow(NamedTuple):
     """One row of the file, as loading hands it over. Money is in the row's currency, exact.
 
     invoiced: None where the file has no such column, which counts as invoiced. billing: `milestone` (also None)
-    or `progress`. number: the old system's own number, kept in the milestone's external description.
+    or `progress`.
     """
 
     row: int
@@ -67,4 +72,3 @@ class MilestoneRow(NamedTuple):
     invoiced: bool | None
     billing: str | None
     percent: Decimal | None
-    number: str | None = None
