@@ -16,6 +16,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from statecfg.model.plan import Finding
+from statecfg.resources.milestones.key import Keys
 
 NONE, NOT_READY, READY, ON_INVOICE, POSTED = -1, 0, 1, 2, 3
 """Where a milestone stands in Dataverse (the last digit of msdyn_invoicestatus); NONE = it isn't there."""
@@ -51,7 +52,6 @@ class Entry(NamedTuple):
     finance_day: date | None = None
     billed: bool = False
     posted: bool = False
-    several: bool = False
 
 
 def _scaled(value: Decimal | None) -> int:
@@ -91,7 +91,7 @@ class Codes:
 
 def packed(entry: Entry, codes: Codes) -> bytes:
     """A milestone's facts in 52 bytes; `unpacked` gives the same facts back, to the last digit."""
-    flags = entry.billed | entry.posted << 1 | entry.several << 2
+    flags = entry.billed | entry.posted << 1
     return _FACTS.pack(
         entry.status, entry.finance, flags, 0,
         codes.number(entry.currency), codes.number(entry.finance_currency),
@@ -106,7 +106,7 @@ def unpacked(facts: bytes, codes: Codes) -> Entry:
     status, finance, flags, _, code, fcode, day, fday, line, amount, tax, famount, version = _FACTS.unpack(facts)
     return Entry(
         status, finance, _money(amount), _money(tax), codes.text(code), _day(day), line - 1, version,
-        _money(famount), codes.text(fcode), _day(fday), bool(flags & 1), bool(flags & 2), bool(flags & 4),
+        _money(famount), codes.text(fcode), _day(fday), bool(flags & 1), bool(flags & 2),
     )  # fmt: skip
 
 
@@ -114,9 +114,9 @@ ABSENT = Entry()
 
 
 class Ids:
-    """A set of record ids, 16 bytes each: sorted, immutable, small. Members are ids as text or as bytes."""
+    """A set of record ids, 16 bytes each: sorted, immutable, small. Members may be asked for as text or as bytes."""
 
-    def __init__(self, ids: Iterable[bytes]) -> None:
+    def __init__(self, ids: Iterable[bytes] = ()) -> None:
         ordered = sorted(set(ids))
         self._bytes = b"".join(ordered)
         self._count = len(ordered)
@@ -132,10 +132,15 @@ class Ids:
     def __iter__(self) -> Iterator[bytes]:
         return (self[index] for index in range(self._count))
 
-    def __contains__(self, id: object) -> bool:
-        wanted = id if isinstance(id, bytes) else UUID(str(id)).bytes
-        place = bisect_left(self, wanted)
-        return place < self._count and self[place] == wanted
+    def __contains__(self, wanted: object) -> bool:
+        sought = id_bytes(wanted)
+        place = bisect_left(self, sought)
+        return place < self._count and self[place] == sought
+
+
+def id_bytes(record_id: object) -> bytes:
+    """The 16 bytes of an id given as text, or as bytes already."""
+    return record_id if isinstance(record_id, bytes) else UUID(str(record_id)).bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +170,50 @@ class ContractInfo:
     """A project contract that the file names.
 
     id: salesorderid. company: the legal entity's code as F&O writes it (lower case), "" = not known. currency: ISO
-    code. customer: F&O's customer account, "" = not known. lines: by the file's words, trimmed and case-folded.
+    code; precision: its decimals. customer: F&O's customer account, "" = not known. lines: by the file's words,
+    trimmed and case-folded; a word for several lines at once is in `ambiguous` instead.
     """
 
     number: str
     id: str
     name: str
     company: str
-    company_id: str
     currency: str
     currency_id: str
     precision: int
     won: bool
     customer: str = ""
     lines: Mapping[str, LineInfo] = field(default_factory=dict)
+    ambiguous: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that was read of the environment for one file, before any row is judged.
+
+    contracts: by number, trimmed and case-folded; a number that several contracts have is in `ambiguous` instead.
+    entries: packed facts by id, of every live milestone of these contract lines, others' too, and of F&O's. lines:
+    every line by index. ids: what the file's rows compute to. candidates: computed id -> ids of live milestones
+    with that key but another id. names: what those, and renamed ones, are called. periods: legal entity -> days
+    that its fiscal calendar covers. legal_entities: those of this cutover.
+    """
+
+    keys: Keys
+    contracts: Mapping[str, ContractInfo] = field(default_factory=dict)
+    ambiguous: frozenset[str] = frozenset()
+    lines: tuple[LineInfo, ...] = ()
+    entries: Mapping[bytes, bytes] = field(default_factory=dict)
+    codes: Codes = field(default_factory=Codes)
+    ids: Ids = field(default_factory=Ids)
+    candidates: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    names: Mapping[bytes, str] = field(default_factory=dict)
+    periods: Mapping[str, tuple[tuple[date, date], ...]] = field(default_factory=dict)
+    legal_entities: frozenset[str] = frozenset()
+
+    def entry(self, record_id: str | bytes) -> Entry:
+        """A milestone as it is in both services; ABSENT if it is in neither."""
+        facts = self.entries.get(id_bytes(record_id))
+        return unpacked(facts, self.codes) if facts else ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,52 +245,65 @@ class Tally:
         return self.create + self.set_ready + self.resend
 
     @property
+    def final(self) -> int:
+        """Rows that are never touched again: 003, or settled."""
+        return self.posted + self.settled
+
+    @property
     def arrived(self) -> bool:
         """Whether every row is in F&O as Invoiced, so that the contract may be invoiced."""
-        return self.done + self.drafted + self.posted + self.settled == self.rows
+        return self.done + self.drafted + self.final == self.rows
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to invoice."""
-        return self.posted + self.settled == self.rows
+        return self.final == self.rows
 
 
 @dataclass(frozen=True, slots=True)
 class MilestonesLive:
     """The live value of a `milestones` resource: `Live.value`.
 
-    contracts: by number, trimmed and case-folded. tallies: by the same. entries: packed facts by id, of every live
-    milestone of the file's contract lines, others' included. ours: ids of the file's rows, live or to be made.
-    adopted: computed id -> id of the live milestone that stands for it. lines: every line by index.
-    findings: what assessing the rows found, worst first. aside: rows set aside because they aren't invoiced.
+    known: what was read. tallies: how far each contract is, by its number, trimmed and case-folded. ours: ids of the
+    file's rows, live or to be made. adopted: computed id -> id of the live milestone that stands for it. findings:
+    what judging the rows found. sums: currency -> (rows, amount) of the invoiced rows; aside: the same of rows set
+    aside. first: the key and amount of the first row, in words.
     """
 
-    contracts: Mapping[str, ContractInfo] = field(default_factory=dict)
+    known: Known
     tallies: Mapping[str, Tally] = field(default_factory=dict)
-    entries: Mapping[bytes, bytes] = field(default_factory=dict)
-    ours: Ids = field(default_factory=lambda: Ids(()))
+    ours: Ids = field(default_factory=Ids)
     adopted: Mapping[bytes, bytes] = field(default_factory=dict)
-    lines: tuple[LineInfo, ...] = ()
-    codes: Codes = field(default_factory=Codes)
     findings: tuple[Finding, ...] = ()
-    aside: int = 0
+    sums: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
+    aside: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
+    first: str = ""
 
-    def owns(self, id: str | bytes) -> bool:
+    @property
+    def contracts(self) -> Mapping[str, ContractInfo]:
+        """The file's contracts that exist, by number, trimmed and case-folded."""
+        return self.known.contracts
+
+    def owns(self, record_id: str | bytes) -> bool:
         """Whether a milestone is one of the file's (made or adopted, or still to be made)."""
-        return id in self.ours
+        return record_id in self.ours
 
-    def entry(self, id: str | bytes) -> Entry:
+    def entry(self, record_id: str | bytes) -> Entry:
         """A milestone as it is in both services; ABSENT if it is in neither."""
-        facts = self.entries.get(id if isinstance(id, bytes) else UUID(id).bytes)
-        return unpacked(facts, self.codes) if facts else ABSENT
+        return self.known.entry(record_id)
 
     def our_entries(self) -> Iterator[tuple[str, Entry]]:
         """Every milestone of the file with how it stands, by id."""
-        return ((str(UUID(bytes=id)), self.entry(id)) for id in self.ours)
+        return ((str(UUID(bytes=each)), self.entry(each)) for each in self.ours)
 
     def total(self, count: str) -> int:
         """The sum of one of the tallies' counts, for example `total("posted")`."""
         return sum(getattr(tally, count) for tally in self.tallies.values())
+
+    @property
+    def rows(self) -> int:
+        """How many invoiced rows the file has."""
+        return self.total("rows")
 
     @property
     def complete(self) -> bool:
@@ -265,10 +313,9 @@ class MilestonesLive:
     @property
     def settled(self) -> int:
         """How many rows are final: 003, or settled by rules 4.4 (rules 1.1)."""
-        return self.total("posted") + self.total("settled")
+        return self.total("final")
 
     @property
     def untouched(self) -> bool:
         """Whether no milestone of the file is 002, 003 or Invoiced in F&O yet (rules 3.2)."""
-        begun = (e.status >= ON_INVOICE or e.finance == INVOICED for _, e in self.our_entries())
-        return not any(begun)
+        return not any(e.status >= ON_INVOICE or e.finance == INVOICED for _, e in self.our_entries())
