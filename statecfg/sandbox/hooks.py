@@ -57,7 +57,10 @@ class Hooks:
         self._listeners.append(listener)
 
     def on_before(self, table: str, operation: str, guard: Guard) -> None:
-        """Have `guard(tx, before, changes)` called before each such write; it raises Refused to prevent it."""
+        """Have `guard(tx, before, changes)` called before each such write; it raises Refused to prevent it.
+
+        changes: what is written, all of it on create, None on delete. before: None on create.
+        """
         self._guards.setdefault((table, operation), []).append(guard)
 
     def on_request(self, watcher: Watcher) -> None:
@@ -73,6 +76,13 @@ class Hooks:
         """Let every guard of this write speak; before is None for a create, changes None for a delete."""
         for guard in self._guards.get((table, operation), ()):
             guard(tx, before, changes)
+        fault = None if changes is None else tx.world.faults.refusal(table, {**(before or {}), **changes})
+        if fault is not None:
+            raise Refused(
+                str(fault.details.get("code", "0x80040265")),
+                str(fault.details.get("message", "The row was refused.")),
+                int(fault.details.get("status", 400)),
+            )
 
     def after_change(self, tx: Tx, table: str, operation: str, before: Row | None, after: Row | None) -> None:
         """Tell every listener of one written row."""

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from statecfg.sandbox.faults import Faults
 from statecfg.sandbox.hooks import Hooks, PropagationFailed, Refused
 from statecfg.sandbox.settings import Settings, UnknownSetting
 from statecfg.sandbox.tables import (
@@ -295,6 +296,7 @@ class World:
         self.seed = seed
         self.random = random.Random(seed)  # noqa: S311 - repeatable worlds, no secrets
         self.hooks = Hooks()
+        self.faults = Faults()
         self.settings = Settings(self._stored_settings(), self._save_setting)
         for name, value in (settings or {}).items():
             self.settings[name] = value
