@@ -39,7 +39,7 @@ def answered(findings: Iterable[Finding], known: Sequence[Attestation], answers:
 
     Raises Blocked, with the exact option to add, if a question stays open.
     """
-    questions = [finding for finding in findings if finding.severity == "ask" and not _is_known(finding, known)]
+    questions = [finding for finding in findings if finding.severity == "ask" and not is_known(finding, known)]
     new = [(finding, _answer(finding, answers)) for finding in questions]
     unanswered = [finding for finding, attestation in new if attestation is None]
     if unanswered:
@@ -48,7 +48,8 @@ def answered(findings: Iterable[Finding], known: Sequence[Attestation], answers:
     return tuple(attestation for _, attestation in new if attestation)
 
 
-def _is_known(finding: Finding, known: Iterable[Attestation]) -> bool:
+def is_known(finding: Finding, known: Iterable[Attestation]) -> bool:
+    """Whether somebody has already answered exactly this question."""
     return any(known.name == finding.code and known.evidence == evidence(finding) for known in known)
 
 

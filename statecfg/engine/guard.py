@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from statecfg.model.address import Address
 from statecfg.model.declared import Condition, Desired, Requirement, Seen
 from statecfg.model.events import Emit, Event, silent
-from statecfg.model.kind import CLEAR, Checks, Kinds, Look
+from statecfg.model.kind import CLEAR, Check, Checks, Kinds, Look
 from statecfg.model.plan import Finding, Step
 from statecfg.model.records import Record
 
@@ -22,7 +22,9 @@ from statecfg.model.records import Record
 class Guard:
     """Everything a fence needs to look again. seen: what the run read at its start (contracts, ids), for look-ups.
 
-    disabled: names of fences left out; only tests set it, to see the damage that a missing fence lets through.
+    again: reads resources afresh, for checks that look at records. answered: whether somebody has attested what a
+    finding asks; an open question at a fence is a breach. disabled: names of fences left out; only tests set it, to
+    see the damage that a missing fence lets through.
     """
 
     requires: tuple[Requirement, ...]
@@ -30,7 +32,9 @@ class Guard:
     kinds: Kinds
     checks: Checks
     seen: Seen
+    again: Callable[[Iterable[Address]], Seen] = lambda addresses: {}
     emit: Emit = silent
+    answered: Callable[[Finding], bool] = lambda finding: False
     disabled: frozenset[str] = frozenset()
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "fence"))
 
@@ -67,9 +71,13 @@ class Guard:
         for requirement in self.requires:
             check = self.checks.get(requirement.name)
             if check and moment in check.at and requirement.name not in self.disabled:
-                yield lambda check=check, requirement=requirement: Look(  # type: ignore[misc]
-                    tuple(f for f in check.look(requirement, self.seen) if f.severity == "block")
-                )
+                yield lambda check=check, requirement=requirement: self._asked(check, requirement)  # type: ignore[misc]
+
+    def _asked(self, check: Check, requirement: Requirement) -> Look:
+        seen = self.again(check.needs(requirement)) if check.rereads else self.seen
+        found = check.look(requirement, seen)
+        open_ = [f for f in found if f.blocks or (f.severity == "ask" and not self.answered(f))]
+        return Look(tuple(replace(finding, severity="block") for finding in open_))
 
     def _quiet(self, step: Step) -> Iterable[Callable[[], Look]]:
         if step.moment != "start" or "in-flight" in self.disabled:

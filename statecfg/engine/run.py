@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from statecfg.engine import planfile, planner, reading
 from statecfg.engine.applier import Applier
-from statecfg.engine.attesting import Answers, answered
+from statecfg.engine.attesting import Answers, answered, is_known
 from statecfg.engine.guard import Guard
 from statecfg.engine.journal import Journal
 from statecfg.engine.waiting import Waiting
@@ -226,13 +226,15 @@ def _for_the_inventory(originals: Sequence[Original]) -> tuple[str, ...]:
 def _write(scene: Scene, order: Order, seen: Seen, journal: Journal, outcome: Outcome) -> None:
     resources = {desired.address: desired for desired in scene.resources}
     guard = Guard(
-        scene.phase.requires,
-        resources,
-        scene.kinds,
-        scene.checks,
-        seen,
-        scene.waiting.emit,
-        scene.disabled,
+        requires=scene.phase.requires,
+        resources=resources,
+        kinds=scene.kinds,
+        checks=scene.checks,
+        seen=seen,
+        again=lambda addresses: reread(scene, addresses),
+        emit=scene.waiting.emit,
+        answered=lambda finding: is_known(finding, _known(scene)),
+        disabled=scene.disabled,
     )
     applier = Applier(order.run, scene.kinds, guard, journal, scene.waiting, order.tolerant)
     try:
@@ -242,7 +244,7 @@ def _write(scene: Scene, order: Order, seen: Seen, journal: Journal, outcome: Ou
         outcome.steps = tuple(applier.outcomes.values())
         outcome.refused = tuple(applier.refused)
         outcome.counts = _counts(outcome.steps)
-    _finish(scene, order, seen, outcome)
+    _finish(scene, outcome, order)
 
 
 def _counts(steps: Iterable[StepOutcome]) -> dict[str, int]:
@@ -254,24 +256,39 @@ def _counts(steps: Iterable[StepOutcome]) -> dict[str, int]:
     return counts
 
 
-def _finish(scene: Scene, order: Order, seen: Seen, outcome: Outcome) -> None:
-    """Look at the invariants whatever happened; read again and see that nothing is left, if all went well."""
+def _finish(scene: Scene, outcome: Outcome, order: Order) -> None:
+    """Read everything again, whatever happened: the invariants, and, if all went well, that nothing is left."""
     try:
-        outcome.findings = (*outcome.findings, *look_at_invariants(scene, seen))
+        seen = observe(scene)
+        outcome.findings = (*outcome.findings, *look_at_invariants(scene, seen), *_at_the_end(scene, seen))
     except ApiError as unread:
         outcome.error = outcome.error or unread
-    if outcome.error is None and any(finding.blocks for finding in outcome.findings):
-        broken = [finding for finding in outcome.findings if finding.blocks]
+        return
+    broken = [finding for finding in outcome.findings if finding.blocks]
+    if outcome.error is None and broken:
         outcome.error = Blocked(broken[0].what, (), do=broken[0].do)
     if outcome.error is None and all(step.whole for step in outcome.steps):
-        outcome.error = _left_over(scene, order)
+        outcome.error = _left_over(scene, order, seen)
     if outcome.error is None and scene.book.current and all(step.whole for step in outcome.steps):
         window = scene.book.current
         scene.book.keep(replace(window, completed={**window.completed, scene.phase.name: scene.now()}))
 
 
-def _left_over(scene: Scene, order: Order) -> StatecfgError | None:
-    seen = observe(scene)
+def _at_the_end(scene: Scene, seen: Seen) -> tuple[Finding, ...]:
+    again = [r for r in scene.phase.requires if "end" in scene.checks[r.name].at]
+    found = [finding for requirement in again for finding in _look(scene, requirement, seen)]
+    return tuple(
+        replace(f, severity="block") if f.severity == "ask" and not is_known(f, _known(scene)) else f for f in found
+    )
+
+
+def reread(scene: Scene, addresses: Iterable[Address]) -> Seen:
+    """Some resources, and what they depend on, read afresh."""
+    wanted = reading.resources_for(replace(scene.phase, resources=()), scene.states, scene.kinds, addresses)
+    return reading.read(wanted, scene.kinds, scene.waiting, scene.settle_s)
+
+
+def _left_over(scene: Scene, order: Order, seen: Seen) -> StatecfgError | None:
     passed = "" if order.reopened else scene.passed(seen)
     left = planner.draft(scene.phase, seen, scene.kinds, passed)
     if not left.steps:

@@ -1,7 +1,7 @@
 """The contract between the engine and the kinds: how a sort of resource, a check or an invariant behaves.
 
-The engine is handed kinds and never names one. `read`, `fence`, `holds`,
-`quiet`, `exposed`, `perform`, `observe` and `settle` contact services; everything else is pure, so that the planner can simulate.
+The engine is handed kinds and never names one. `read`, `fence`, `holds`, `quiet`, `exposed`, `perform`, `observe` and
+`settle` contact services; everything else is pure, so that the planner can simulate.
 """
 
 from __future__ import annotations
@@ -90,7 +90,6 @@ class Kind(Protocol):
 
     def fresh(self) -> None:
         """A new round of reading begins: nothing read before may be used again."""
-        return None
 
     def needs(self, desired: Desired) -> tuple[Address, ...]:
         """Addresses it depends on besides its `while` and `after`: order of reading and of steps."""
@@ -162,21 +161,21 @@ class Kind(Protocol):
         """What no longer is as it was left, after go-live. Reads nothing of the dual-write gateway."""
 
 
-Moment = Literal["plan", "batch", "create", "confirm", "start"]
-
-
 class Check(Protocol):
     """A precondition. It blocks, asks or passes; it never acts.
 
-    at: the moments besides planning and starting at which it is read again as a fence.
+    at: the moments besides planning and starting at which it is read again: "batch", "create", "confirm", "start",
+    and "end", after the last step. rereads: whether what it `needs` must then be read afresh. Checks subclass it.
     """
 
     name: ClassVar[str]
     Spec: ClassVar[type]
-    at: ClassVar[frozenset[str]]
+    at: ClassVar[frozenset[str]] = frozenset()
+    rereads: ClassVar[bool] = False
 
     def needs(self, requirement: Requirement) -> tuple[Address, ...]:
         """Resources that must be read before it can look (also of other phases)."""
+        return ()
 
     def look(self, requirement: Requirement, seen: Seen) -> Iterable[Finding]:
         """At least one finding; severity ok, info, warn, ask or block. Uncached."""
@@ -190,6 +189,7 @@ class Invariant(Protocol):
 
     def needs(self, requirement: Requirement) -> tuple[Address, ...]:
         """Resources that must be read before it can look."""
+        return ()
 
     def baseline(self, requirement: Requirement, seen: Seen) -> Any:
         """What holds now, as JSON small enough to keep: high-water marks, never whole ledgers."""

@@ -1,0 +1,1 @@
+"""Preconditions: what must hold before, and at fences while, something is written. One file each."""
