@@ -74,7 +74,7 @@ class _Msal:
 
     def application(self) -> Any:
         if self._application is None:
-            import msal  # type: ignore[import-untyped]
+            import msal
 
             self._application = self._make(msal, self._http_cache)
         return self._application
@@ -243,7 +243,7 @@ def _digest(*parts: str) -> str:
 
 def _kept_tokens(place: Path) -> Any:
     """msal's token cache in a file that only its owner can read; one that can't be understood is begun anew."""
-    import msal_extensions  # type: ignore[import-untyped]
+    import msal_extensions
 
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for older in place.parent.glob("*.json"):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import requests
 
@@ -46,7 +46,8 @@ class Bearer(Protocol):
 class Request:
     """One call. service: whose token and pause it uses. repeatable: sending it twice has the effect of sending it once.
 
-    json: the body of a success is decoded. deadline_s: for all attempts together; None = the transport's.
+    form: what a success holds: JSON, text, or either (`loose`: JSON if it can be read so, else text).
+    deadline_s: for all attempts together; None = the transport's.
     """
 
     service: str
@@ -55,7 +56,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     repeatable: bool = False
-    json: bool = True
+    form: Literal["json", "text", "loose"] = "json"
     deadline_s: float | None = None
 
     @property
@@ -119,13 +120,13 @@ class Transport:
         self._session = session
         self._bearer = bearer
         self._emit = emit
-        self._sleep = sleep
         self._deadline_s = deadline_s
         self._lock = threading.Lock()
         self._resume_at: dict[str, float] = {}
         self._reached: set[str] = set()
         self._count = 0
         self.clock = clock
+        self.sleep = sleep
         self.redaction = redaction or Redaction()
 
     @property
@@ -147,12 +148,16 @@ class Transport:
             except _Failure as failure:
                 self._prepare_next(request, turn, failure)
 
+    def close(self) -> None:
+        """Give the connections back; none is left to a server that waits."""
+        self._session.close()
+
     def _wait_for_service(self, request: Request, turn: _Turn) -> None:
         """Sleep while the service has asked everybody to wait. Raises Throttled if that is longer than the deadline."""
         while (wait_s := self._resume_at.get(request.service, 0.0) - self.clock()) > 0:
             if self.clock() + wait_s > turn.deadline:
                 raise self._throttled(request, wait_s)
-            self._sleep(wait_s)
+            self.sleep(wait_s)
 
     def _attempt(self, request: Request, turn: _Turn) -> Answer:
         header = self._bearer.header(request.service, turn.refused)
@@ -202,9 +207,9 @@ class Transport:
 
     def _success(self, request: Request, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
-            value = _value(body, request.json)
+            value = _value(body, request.form)
         except ValueError as error:
-            what = f"{service_name(request.service)} answered {status} with a body that is not {_form(request)}"
+            what = f"{service_name(request.service)} answered {status} with a body that is no {request.form}"
             refusal = self._unavailable(request, f"{what}: {presentable(str(error), self.redaction)}", status)
             raise _Failure(refusal, again=request.may_repeat, limited=True) from error
         return Answer(status, headers, value, self.clock())
@@ -244,7 +249,7 @@ class Transport:
             raise failure.error from failure.__cause__
         self._tell(request, turn, failure, wait_s)
         if not failure.pauses_all:
-            self._sleep(wait_s)
+            self.sleep(wait_s)
 
     def _hold(self, service: str, wait_s: float) -> None:
         with self._lock:
@@ -305,11 +310,15 @@ def _backoff(attempts: int) -> float:
     return longest * random.uniform(0.75, 1.0)  # noqa: S311 - spreads load, protects nothing
 
 
-def _value(body: bytes, json: bool) -> Any:
-    if not json:
+def _value(body: bytes, form: str) -> Any:
+    """The body of a success, None if it is empty. Raises ValueError if it isn't what it should be."""
+    if not body.strip():
+        return None
+    if form == "text":
         return body.decode("utf-8-sig")
-    return numbers.decoded(body) if body.strip() else None
-
-
-def _form(request: Request) -> str:
-    return "JSON" if request.json else "text"
+    try:
+        return numbers.decoded(body)
+    except numbers.NotJson:
+        if form == "json":
+            raise
+        return body.decode("utf-8-sig")
