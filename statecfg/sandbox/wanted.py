@@ -1,4 +1,4 @@
-"""Which sandbox is wanted: where, how large, from what; and the same as command-line arguments of `statecfg.sandbox`."""
+"""Which sandbox is wanted: where, how large, from what; also as command-line arguments of `statecfg.sandbox`."""
 
 from __future__ import annotations
 

@@ -250,11 +250,10 @@ def _invoices(milestones: Sequence[Milestone]) -> Iterator[Invoice]:
     posted = [m for m in milestones if m.standing is Standing.POSTED]
     drafted = tuple(m for m in milestones if m.standing is Standing.DRAFTED)
     contract = posted[0].contract
-    tail = contract.removeprefix("CON-")
-    yield Invoice(f"INV-{tail}-1", contract, posted[1].date + timedelta(days=5), True, tuple(posted[:2]))
-    yield Invoice(f"INV-{tail}-2", contract, posted[2].date + timedelta(days=5), True, tuple(posted[2:]))
+    yield Invoice(contract, True, tuple(posted[:2]))
+    yield Invoice(contract, True, tuple(posted[2:]))
     if drafted:
-        yield Invoice(f"INV-{tail}-3", contract, date(2026, 9, 3), False, drafted)
+        yield Invoice(contract, False, drafted)
 
 
 def _time_entries(rng: Random, contract: Contract) -> Iterator[TimeEntry]:

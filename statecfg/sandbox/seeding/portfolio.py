@@ -128,9 +128,7 @@ class TimeEntry:
 class Invoice:
     """Somebody's project invoice: posted through to AR and GL, or still a draft."""
 
-    number: str
     contract: str
-    date: date
     posted: bool
     milestones: tuple[Milestone, ...]
 
