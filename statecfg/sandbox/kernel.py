@@ -116,6 +116,7 @@ class Kernel:
     def _answer(self, request: Request) -> Answer:
         service = self.services[request.service]
         try:
+            self.world.hooks.before_request(request.service, request.method, request.target)
             return service.answer(request)
         except Exception:
             # A defect of the sandbox: kept, so that tests can demand that there was none.
