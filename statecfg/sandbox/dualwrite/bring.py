@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.dualwrite import texts
 from statecfg.sandbox.dualwrite.carry import Target
 from statecfg.sandbox.dualwrite.filters import NotAFilter, xpp_filter
 from statecfg.sandbox.dualwrite.lookups import Lookups, NoSuchColumn, NotFound, path_column
 from statecfg.sandbox.dualwrite.mapping import Line
 from statecfg.sandbox.dualwrite.values import DoesNotFit, NoCounterpart, dataverse_value, mapped_to_dataverse
-from statecfg.sandbox.hooks import CREATE, UPDATE, PropagationFailed, Refused
+from statecfg.sandbox.hooks import PropagationFailed, Refused
 from statecfg.sandbox.tables import OutOfRange
 from statecfg.sandbox.world import Duplicate, Row, Tx
 
@@ -30,6 +31,7 @@ class Bringer:
         self._lookups = Lookups(tx)
         shape = tx.world.shape(target.finance_table)
         self._columns = {name.upper(): column for name, column in shape.columns.items()}
+        self._missing = tx.world.settings["valuemap.missing"]
         self._lines = target.mapping.to_dataverse
         self._key_lines = tuple(line for line in target.mapping.lines if _is_key(line, target.key))
 
@@ -39,7 +41,7 @@ class Bringer:
             if not self._changed(before, after) or not self._concerns(after):
                 return False
             return self._write(after)
-        except (NoSuchColumn, NotFound, NoCounterpart, DoesNotFit, NotAFilter, OutOfRange, Duplicate) as cause:
+        except (NoSuchColumn, NotFound, DoesNotFit, NotAFilter, OutOfRange, Duplicate) as cause:
             raise self._failure(str(cause)) from cause
         except Refused as refusal:
             raise self._failure(texts.dataverse_refused(refusal.code, refusal.message)) from refusal
@@ -60,53 +62,44 @@ class Bringer:
         there = self._there(after)
         if there is None and not self._may_create():
             return False
-        changes = {name: value for line in self._lines for name, value in (self._set(line, after),)}
-        if there is None:
-            self._create(changes)
-        else:
-            self._update(there, {name: value for name, value in changes.items() if there.get(name) != value})
+        table = self._target.source_table
+        values = dict(found for line in self._lines if (found := self._set(line, after)))
+        with self._tx.echoing():
+            if there is None:
+                records.create(self._tx, table, values)
+                return True
+            changes = {name: value for name, value in values.items() if there.get(name) != value}
+            if changes:
+                records.update(self._tx, table, there[self._tx.world.shape(table).table.key[0]], changes)
         return True
 
-    def _set(self, line: Line, row: Mapping[str, Any]) -> tuple[str, Any]:
-        column = self._columns[line.finance.upper()]
-        value = mapped_to_dataverse(line.transforms, column, row.get(column.name))
+    def _set(self, line: Line, row: Mapping[str, Any]) -> tuple[str, Any] | None:
+        """The Dataverse column that a line sets, and its value; None if the value has no counterpart and is skipped."""
         end = path_column(self._tx, self._target.source_table, line.dataverse)
         if end is None:
             raise NoSuchColumn(f"{self._target.source_table} has no {line.dataverse}")
-        typed = dataverse_value(end, value)
-        return self._lookups.identify(self._target.source_table, line.dataverse, typed)
+        column = self._columns[line.finance.upper()]
+        try:
+            value = mapped_to_dataverse(line.transforms, column, row.get(column.name))
+        except NoCounterpart as missing:
+            if self._missing == "skip":
+                return None
+            if self._missing == "error":
+                reason = f"The value {missing} of {line.finance} has no pair in the value map of {line.dataverse}."
+                raise DoesNotFit(reason) from missing
+            value = end.default
+        return self._lookups.identify(self._target.source_table, line.dataverse, dataverse_value(end, value))
 
     def _there(self, row: Mapping[str, Any]) -> Row | None:
         """The Dataverse row that the integration key names; None if there is none."""
-        wanted = dict(self._set(line, row) for line in self._key_lines)
+        wanted = dict(found for line in self._key_lines if (found := self._set(line, row)))
         if not wanted or None in wanted.values():
             return None
-        found = self._tx.find(self._target.source_table, **wanted)
-        return found[0] if found else None
+        rows = self._tx.find(self._target.source_table, **wanted)
+        return rows[0] if rows else None
 
     def _may_create(self) -> bool:
         return bool(self._key_lines) and all(line.to_dataverse for line in self._key_lines)
-
-    def _create(self, row: dict[str, Any]) -> None:
-        hooks, table = self._tx.world.hooks, self._target.source_table
-        with self._tx.echoing():
-            hooks.guard(self._tx, table, CREATE, None, row)
-            made = self._tx.insert(table, {**row, **self._stamps("createdon", "modifiedon")})
-            hooks.after_change(self._tx, table, CREATE, None, made)
-
-    def _update(self, there: Row, changes: dict[str, Any]) -> None:
-        if not changes:
-            return
-        hooks, table = self._tx.world.hooks, self._target.source_table
-        with self._tx.echoing():
-            hooks.guard(self._tx, table, UPDATE, there, changes)
-            key = there[self._tx.world.shape(table).table.key[0]]
-            made = self._tx.update(table, key, {**changes, **self._stamps("modifiedon")})
-            hooks.after_change(self._tx, table, UPDATE, there, made)
-
-    def _stamps(self, *names: str) -> dict[str, str]:
-        known = self._tx.world.shape(self._target.source_table).columns
-        return {name: self._tx.world.timestamp() for name in names if name in known}
 
     def _failure(self, reason: str) -> PropagationFailed:
         mapping = self._target.mapping

@@ -21,6 +21,7 @@ BACKLOG = "dw.backlog"
 CATCH_UP_ERRORS = "dw.catchuperrors"
 SYNC_RUNS = "dw.syncruns"
 TIDINGS = "dw.tidings"
+TOLD = "dw.told"
 
 
 def _text(name: str) -> Column:
@@ -124,10 +125,15 @@ _TABLES = (
         TIDINGS,
         ("id",),
         (
-            Column("id", "bigint"), _text("witness"), _text("map"), _text("says"), _long("mapping"), _text("version"),
-            _text("due"), _whole("reads"),
+            Column("id", "bigint"), _text("witness"), _text("map"), _text("says"), Column("template", "guid"),
+            _long("mapping"), _text("due"), _whole("reads"),
         ),
         indexes=(("witness",),),
+    ),
+    Table(
+        TOLD,
+        ("witness", "map"),
+        (_text("witness"), _text("map"), _text("says"), Column("template", "guid"), _long("mapping")),
     ),
 )  # fmt: skip
 
