@@ -12,22 +12,14 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from statecfg.sandbox.seeding.identities import DUAL_WRITE_APPS, Identities
+from statecfg.sandbox.dataverse.records import DUAL_WRITE_USER, SYSTEM_USER
+from statecfg.sandbox.projops import codes
+from statecfg.sandbox.seeding.identities import Identities
 from statecfg.sandbox.seeding.portfolio import Billing, Contract, Line, Milestone, Portfolio, TimeEntry
 
 Row = dict[str, Any]
 
-WORK_BASED = 192350001
-ACTIVE = 192350002
 CONTRACT_CONFIRMED = 192350003
-TIME_AND_MATERIAL, FIXED_PRICE = 192350000, 192350001
-NOT_READY = 192350000
-CLASS_TIME, CLASS_MILESTONE = 192350000, 192350003
-UNBILLED_SALES, BILLED_SALES = 192350005, 192350006
-CHARGEABLE = 192350001
-READY_TO_INVOICE = 192350004
-MULTIPLY = 192350000
-CUSTOMER_IS_ACCOUNT = 192350001
 WON_ON = "2021-01-15T09:00:00Z"
 MADE_ON = "2026-08-31T16:00:00Z"
 HUNDRED = Decimal(100)
@@ -91,8 +83,8 @@ class DataverseRows:
                 msdyn_invoicedate=f"{day}T00:00:00Z",
                 msdyn_milestonedate=day,
                 msdyn_invoicestatus=status,
-                msdyn_transactionclassification=CLASS_MILESTONE,
-                msdyn_transactiontypecode=BILLED_SALES,
+                msdyn_transactionclassification=codes.MILESTONE,
+                msdyn_transactiontypecode=codes.BILLED_SALES,
                 msdyn_contract=self.id("contract", m.contract),
                 msdyn_contractlineid=self.line_id(line),
                 msdyn_contractline=self.line_id(line),
@@ -118,16 +110,16 @@ class DataverseRows:
                 msdyn_quantity=entry.hours,
                 msdyn_price=entry.price,
                 msdyn_amount=(entry.hours * entry.price).quantize(Decimal("0.01")),
-                msdyn_amountmethod=MULTIPLY,
-                msdyn_billingtype=CHARGEABLE,
-                msdyn_billingstatus=READY_TO_INVOICE,
-                msdyn_transactionclassification=CLASS_TIME,
-                msdyn_transactiontypecode=UNBILLED_SALES,
+                msdyn_amountmethod=codes.MULTIPLY,
+                msdyn_billingtype=codes.CHARGEABLE,
+                msdyn_billingstatus=codes.READY_TO_INVOICE,
+                msdyn_transactionclassification=codes.TIME,
+                msdyn_transactiontypecode=codes.UNBILLED_SALES,
                 msdyn_documentdate=day,
                 msdyn_startdatetime=day,
                 msdyn_enddatetime=day,
                 msdyn_accountingdate=day,
-                msdyn_customertype=CUSTOMER_IS_ACCOUNT,
+                msdyn_customertype=codes.CUSTOMER_ACCOUNT,
                 msdyn_accountcustomer=self.id("customer", contract.entity, contract.customer),
                 msdyn_transactioncategory=self.id("category", "Time"),
                 msdyn_owningcompany=self.id("company", contract.entity),
@@ -168,20 +160,17 @@ class DataverseRows:
 
     def _users(self) -> Iterator[Row]:
         people = self.people
-        unit = people.business_unit
+        yield self._user(SYSTEM_USER, "SYSTEM")
         for person in (people.administrator, *people.colleagues):
-            yield {
-                "systemuserid": person.id,
-                "fullname": person.name,
-                "domainname": person.sign_in,
-                "internalemailaddress": person.sign_in,
-                "azureactivedirectoryobjectid": person.id,
-                "businessunitid": unit,
-            }
-        apps = ((people.app_user, people.client_id, "# statecfg"),)
-        services = ((self.id("app", app), app, f"# {name}") for app, name in DUAL_WRITE_APPS)
-        for user, app, name in (*apps, *services):
-            yield {"systemuserid": user, "applicationid": app, "fullname": name, "businessunitid": unit}
+            user = self._user(person.id, person.name) | {"azureactivedirectoryobjectid": person.entra.object_id}
+            yield user | {"domainname": person.sign_in, "internalemailaddress": person.sign_in}
+        ids = (people.app_user, DUAL_WRITE_USER, self.id("app", "data integration"))
+        for user_id, app in zip(ids, (people.application, *people.services), strict=True):
+            user = self._user(user_id, f"# {app.name}") | {"azureactivedirectoryobjectid": app.object_id}
+            yield user | {"applicationid": app.client_id}
+
+    def _user(self, user_id: str, name: str) -> Row:
+        return {"systemuserid": user_id, "fullname": name, "businessunitid": self.people.business_unit}
 
     def _currencies(self) -> Iterator[Row]:
         for currency in self.company.currencies:
@@ -215,7 +204,9 @@ class DataverseRows:
     def _categories(self) -> Iterator[Row]:
         for name in ("Time", "Expense", "Material", "Milestone"):
             yield self._made(
-                msdyn_transactioncategoryid=self.id("category", name), msdyn_name=name, msdyn_billingtype=CHARGEABLE
+                msdyn_transactioncategoryid=self.id("category", name),
+                msdyn_name=name,
+                msdyn_billingtype=codes.CHARGEABLE,
             )
 
     def _accounts(self) -> Iterator[Row]:
@@ -244,8 +235,8 @@ class DataverseRows:
                 customerid=customer,
                 customeridtype="account",
                 msdyn_account=customer,
-                msdyn_ordertype=WORK_BASED,
-                msdyn_psastate=ACTIVE,
+                msdyn_ordertype=codes.WORK_BASED,
+                msdyn_psastate=codes.CONTRACT_ACTIVE,
                 msdyn_psastatusreason=CONTRACT_CONFIRMED,
                 msdyn_contractorganizationalunitid=self.id("unit of", contract.entity),
                 msdyn_owningcompany=self.id("company", contract.entity),
@@ -284,7 +275,7 @@ class DataverseRows:
             productdescription=line.name,
             salesorderid=self.id("contract", contract.number),
             msdyn_project=self.id("project", line.project),
-            msdyn_billingmethod=TIME_AND_MATERIAL if timed else FIXED_PRICE,
+            msdyn_billingmethod=codes.TIME_AND_MATERIAL if timed else codes.FIXED_PRICE,
             msdyn_includetime=timed,
             msdyn_includeexpense=timed,
             quantity=Decimal(1),

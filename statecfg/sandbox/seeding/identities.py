@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from statecfg.sandbox.entra.directory import Client, User
 from statecfg.sandbox.seeding.portfolio import NAMESPACE
 
 # The two applications of dual-write itself. Source: reference/dual-write.md, "Run-time behaviour".
@@ -22,11 +23,16 @@ GATEWAY_CLIENT = "2e49aa60-1bd3-43b6-8ab6-03ada3d9f08b"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with a seat in the environment; the id is the same in Entra and in Dataverse's user."""
+    """Somebody with a seat in the environment. id: of the user in Dataverse; the one in Entra is another."""
 
     id: str
     name: str
     sign_in: str
+
+    @property
+    def entra(self) -> User:
+        """The same person in Entra."""
+        return User(self.name, self.sign_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,16 @@ class Identities:
     app_user: str
     administrator: Person
     colleagues: tuple[Person, ...]
+
+    @property
+    def application(self) -> Client:
+        """The registered app that signs in for statecfg."""
+        return Client(self.client_id, "statecfg", secrets=(self.client_secret,))
+
+    @property
+    def services(self) -> tuple[Client, ...]:
+        """Dual-write's own applications; the second one takes the gateway's delegated tokens."""
+        return tuple(Client(app, name) for app, name in DUAL_WRITE_APPS)
 
 
 def identities(seed: int) -> Identities:

@@ -121,7 +121,10 @@ control:                    # what the legacy system says of the file: invoiced 
   sum: {_sums(facts.sums)}
 
 maps:
-{"".join(_map(original) for original in facts.originals)}"""
+{"".join(_map(original) for original in facts.originals)}
+vars:
+  milestone_key: {_list(facts.key)}
+"""
 
 
 def _map(original: Original) -> str:
@@ -135,7 +138,7 @@ def _map(original: Original) -> str:
 
 
 def _text(value: object) -> str:
-    """A YAML text; nothing in it is taken for an expression of the inventory."""
+    """A YAML text, quoted."""
     return json.dumps(str(value), ensure_ascii=False)
 
 
