@@ -1,0 +1,101 @@
+"""Puts a company into a world: first what stands there by itself, then what people did, by the services' own rules.
+
+History is played, not painted: other people's invoices are created, confirmed, imported and posted by the same code that
+serves requests, while the maps run, some weeks before the world begins. So nothing in it can contradict the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from statecfg.sandbox.dataverse import records
+from statecfg.sandbox.projops import codes
+from statecfg.sandbox.projops.confirming import confirm_invoice
+from statecfg.sandbox.projops.creating import create_invoice
+from statecfg.sandbox.projops.tables import ACTUAL, MILESTONE
+from statecfg.sandbox.seeding.dataverse_rows import DataverseRows
+from statecfg.sandbox.seeding.finance_rows import FinanceRows
+from statecfg.sandbox.seeding.identities import Identities
+from statecfg.sandbox.seeding.portfolio import Invoice, Milestone, Portfolio, Standing
+from statecfg.sandbox.world import Tx, World
+
+WEEKS_AGO_S = 56 * 24 * 3600
+BATCH = 1000
+
+
+def clear(world: World) -> None:
+    """Empty every table and every number sequence; settings stay."""
+    with world.transaction() as tx:
+        for table in world.tables:
+            tx.connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own catalog
+        tx.connection.execute('DELETE FROM "world.numbers"')
+
+
+def plant(world: World, company: Portfolio, people: Identities) -> None:
+    """Fill an empty world, in one transaction."""
+    dataverse = DataverseRows(company, people)
+    with _earlier(world), world.transaction() as tx:
+        tx.caller = people.colleagues[0].id
+        _plant_standing(tx, company, people, dataverse)
+        _plant_by_hand(tx, dataverse)
+        _start_maps(tx)
+        _plant_history(tx, dataverse)
+        _plant_present(tx, dataverse)
+
+
+@contextmanager
+def _earlier(world: World) -> Iterator[None]:
+    """The world's clock some weeks back, and then again as it was."""
+    offset = world.settings["clock.offset_s"]
+    world.settings["clock.offset_s"] = offset - WEEKS_AGO_S
+    try:
+        yield
+    finally:
+        world.settings["clock.offset_s"] = offset
+
+
+def _plant_standing(tx: Tx, company: Portfolio, people: Identities, dataverse: DataverseRows) -> None:
+    for table, rows in (*dataverse.tables(), *FinanceRows(company, people, dataverse).tables()):
+        tx.insert_many(table, rows)
+
+
+def _plant_by_hand(tx: Tx, dataverse: DataverseRows) -> None:
+    """Milestones of the file that somebody made while the map was stopped: Finance never heard of them."""
+    _create(tx, dataverse, _of(dataverse.company, Standing.BY_HAND), codes.NOT_READY)
+
+
+def _plant_history(tx: Tx, dataverse: DataverseRows) -> None:
+    for invoice in dataverse.company.invoices:
+        if invoice.posted:
+            confirm_invoice(tx, _drafted(tx, dataverse, invoice))
+
+
+def _plant_present(tx: Tx, dataverse: DataverseRows) -> None:
+    for invoice in dataverse.company.invoices:
+        if not invoice.posted:
+            _drafted(tx, dataverse, invoice)
+    _create(tx, dataverse, _of(dataverse.company, Standing.OPEN), codes.NOT_READY)
+    entries = dataverse.company.time_entries
+    records.create_many(tx, ACTUAL, [dataverse.time_entry(n, entry) for n, entry in enumerate(entries)])
+
+
+def _drafted(tx: Tx, dataverse: DataverseRows, invoice: Invoice) -> str:
+    """The id of a draft that holds these milestones and nothing else."""
+    _create(tx, dataverse, invoice.milestones, codes.READY)
+    created = create_invoice(tx, dataverse.id("contract", invoice.contract))
+    return str(created["invoiceid"])
+
+
+def _create(tx: Tx, dataverse: DataverseRows, milestones: Sequence[Milestone], status: int) -> None:
+    for first in range(0, len(milestones), BATCH):
+        batch = milestones[first : first + BATCH]
+        records.create_many(tx, MILESTONE, [dataverse.milestone(m, status) for m in batch])
+
+
+def _of(company: Portfolio, standing: Standing) -> list[Milestone]:
+    return [m for m in company.milestones if m.standing is standing]
+
+
+def _start_maps(tx: Tx) -> None:
+    pass
