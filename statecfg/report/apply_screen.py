@@ -24,6 +24,18 @@ def apply_lines(result: ApplyResult) -> Iterator[Text]:
     if result.steps:
         yield blank()
         yield from outcome_lines(result.steps)
+    yield from _why(result)
+    yield from _notes(result.notes)
+    if result.steps or result.findings or result.error:
+        yield line((RULE, "quiet"))
+    yield verdict(result)
+    if result.run and result.steps:
+        yield line(("Run:  ", "head"), result.run)
+    if result.next_command:
+        yield from hanging(Text("Next:", style=style("head")), result.next_command, at=6)
+
+
+def _why(result: ApplyResult) -> Iterator[Text]:
     carried = result.error.findings if isinstance(result.error, Blocked) else ()
     others = [f for f in result.findings if f.severity != "ok" and f not in carried]
     if others:
@@ -33,12 +45,8 @@ def apply_lines(result: ApplyResult) -> Iterator[Text]:
         yield blank()
         yield from error_lines(result.error)
     if result.refused_file:
+        yield blank()
         yield from indented(f"Refused records, to correct and feed back: {result.refused_file}", 0)
-    yield from _notes(result.notes)
-    yield line((RULE, "quiet"))
-    yield verdict(result)
-    if result.next_command:
-        yield from hanging(Text("Next:", style=style("head")), result.next_command, at=6)
 
 
 def outcome_lines(steps: Iterable[StepOutcome]) -> Iterator[Text]:
@@ -46,18 +54,19 @@ def outcome_lines(steps: Iterable[StepOutcome]) -> Iterator[Text]:
     listed = tuple(steps)
     at = 19 + min(max(len(str(step.address)) for step in listed), 34)
     for step in listed:
-        lead = Text(f"{step.number:>3}  ").append(WORDS[step.state].ljust(12), style=style(step.state))
-        lead.append(plain(step.address))
-        yield from hanging(lead, ", ".join(part for part in _parts(step) if part), at=at)
+        partly = step.refused and step.state == "done"
+        word, name = ("PARTLY", "failed") if partly else (WORDS[step.state], step.state)
+        lead = Text(f"{step.number:>3}  ").append(word.ljust(12), style=style(name))
+        yield from hanging(lead.append(plain(step.address)), _outcome(step), at=at)
 
 
-def _parts(step: StepOutcome) -> Iterable[str]:
-    yield step.summary or step.verb
-    if step.total and (step.total > 1 or step.state != "done"):
-        yield f"{number(step.done)} of {number(step.total)}"
+def _outcome(step: StepOutcome) -> str:
+    parts = [step.summary or step.verb]
+    if step.total > 1:
+        parts.append(f"{number(step.done)} of {number(step.total)}")
     if step.refused:
-        yield f"{number(step.refused)} refused"
-    yield step.what
+        parts.append(f"{number(step.refused)} refused")
+    return ": ".join(part for part in (", ".join(parts), step.what) if part)
 
 
 def _notes(notes: Iterable[str]) -> Iterator[Text]:
@@ -72,16 +81,15 @@ def _notes(notes: Iterable[str]) -> Iterator[Text]:
 def verdict(result: ApplyResult) -> Text:
     """One sentence: how it ended, and where its record is."""
     took = f" in {duration(result.seconds)}" if result.seconds else ""
-    run = f" (run {plain(result.run)})" if result.run else ""
     phase = plain(result.plan.header.phase)
     if result.exit_code == OK and not result.plan.steps:
         return line((f"Nothing to do: {_idle(result)}.", "ok"))
     if result.exit_code == OK:
         steps = counted(len(result.steps), "step")
-        return line((f"Phase {phase} is complete: {steps} done{took}; read again, nothing is left to do.", "ok"), run)
+        return line((f"Phase {phase} is complete: {steps} done{took}; read again, nothing is left to do.", "ok"))
     done = sum(step.whole for step in result.steps)
     how = {INTERRUPTED: "Interrupted", BLOCKED: "Stopped by a guard"}.get(result.exit_code, "Stopped")
-    return line((f"{how}: {done} of {counted(len(result.steps), 'step')} done{took}.", "error"), run)
+    return line((f"{how}: {done} of {counted(len(result.steps), 'step')} done{took}.", "error"))
 
 
 def _idle(result: ApplyResult) -> str:

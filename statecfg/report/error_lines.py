@@ -25,11 +25,11 @@ def error_lines(error: StatecfgError) -> Iterator[Text]:
         yield from indented(f"Do: {error.do}", 2)
 
 
-def unexpected_lines(error: BaseException, *, verbose: bool) -> Iterator[Text]:
-    """An error that nobody foresaw, in one line, with the way to see more."""
-    yield from _first("", f"unexpected {type(error).__name__}: {error}")
-    if not verbose:
-        yield from indented("Do: run it again with -v for the details, and report them; what is done is kept.", 2)
+def words(what: str, do: str = "") -> Iterator[Text]:
+    """An error that isn't of the tree: what happened and what to do."""
+    yield from _first("", what)
+    if do:
+        yield from indented(f"Do: {do}", 2)
 
 
 def _first(where: str, what: str) -> Iterator[Text]:

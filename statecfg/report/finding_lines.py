@@ -15,15 +15,21 @@ LABELS = {"ok": "ok", "info": "info", "warn": "warn", "ask": "?", "block": "BLOC
 NAMES_SHOWN = 5
 
 
-def finding_lines(findings: Iterable[Finding], *, details: int | None = NAMES_SHOWN) -> Iterator[Text]:
+def finding_lines(
+    findings: Iterable[Finding], *, details: int | None = NAMES_SHOWN, at: int | None = None
+) -> Iterator[Text]:
     """Each finding in a few lines: label, title, what was seen; below it place, difference, names, what to do.
 
-    details: how many records a finding names, None = all of them.
+    details: how many records a finding names, None = all of them. at: the column of what was seen, see `column`.
     """
     listed = tuple(findings)
-    at = 9 + min(max((len(title(finding)) for finding in listed), default=0), 31) + 2
     for finding in listed:
-        yield from _lines(finding, at, details)
+        yield from _lines(finding, at or column(listed), details)
+
+
+def column(findings: Iterable[Finding]) -> int:
+    """Where the words begin, so that they stand below each other."""
+    return 9 + min(max((len(title(finding)) for finding in findings), default=0), 31) + 2
 
 
 def title(finding: Finding) -> str:

@@ -15,6 +15,7 @@ from statecfg.report.words import plain
 
 WIDTH = 100
 RULE = "-" * WIDTH
+LEAST_ROOM = 12
 
 STYLES = {
     "+": "green", "~": "yellow", ">": "cyan", "!": "bold red", "=": "dim", "?": "bold magenta",
@@ -54,7 +55,9 @@ def hanging(lead: Text, body: str, *, at: int, name: str = "") -> Iterator[Text]
     A lead that is too long keeps its line for itself, if the body would not fit behind it. Words longer than the
     room (addresses, paths, commands) are never broken: they can be copied whole.
     """
-    beside = max(at, len(lead.plain) + 2)
+    lead = lead.copy()
+    lead.rstrip()
+    beside = max(at, len(lead.plain) + 1 if lead.plain else 0)
     rows = _wrapped(body, WIDTH - at)
     if not rows:
         yield lead
@@ -62,17 +65,15 @@ def hanging(lead: Text, body: str, *, at: int, name: str = "") -> Iterator[Text]
     if beside > at and (len(rows) > 1 or beside + len(rows[0]) > WIDTH):
         yield lead
         lead, beside = Text(""), at
-    first = lead.copy()
-    first.append(" " * (beside - len(lead.plain)))
-    first.append(rows[0], style=style(name))
-    yield first
+    lead.append(" " * (beside - len(lead.plain)))
+    yield lead.append(rows[0], style=style(name))
     for row in rows[1:]:
         yield Text(" " * at).append(row, style=style(name))
 
 
 def indented(words: str, at: int, name: str = "") -> Iterator[Text]:
     """`words` wrapped, each line starting at column `at`."""
-    return hanging(Text(" " * at), words, at=at, name=name) if words else iter(())
+    return hanging(Text(""), words, at=at, name=name) if words else iter(())
 
 
 def table(rows: Iterable[tuple[str, ...]], *, indent: int = 0, head: bool = True) -> Iterator[Text]:
@@ -90,5 +91,5 @@ def table(rows: Iterable[tuple[str, ...]], *, indent: int = 0, head: bool = True
 
 def _wrapped(body: str, room: int) -> list[str]:
     return textwrap.wrap(
-        plain(body), max(room, 20), break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+        plain(body), max(room, LEAST_ROOM), break_long_words=False, break_on_hyphens=False, drop_whitespace=True
     )

@@ -11,11 +11,11 @@ from typing import Literal
 from rich.text import Text
 
 from statecfg.model.address import Address
-from statecfg.model.plan import Finding, Header, Plan, Step
+from statecfg.model.plan import Header, Plan, Step
 from statecfg.model.records import Record
 from statecfg.model.results import Saved
 from statecfg.report.estimate import seconds
-from statecfg.report.finding_lines import NAMES_SHOWN, finding_lines
+from statecfg.report.finding_lines import NAMES_SHOWN, column, finding_lines
 from statecfg.report.layout import RULE, blank, hanging, heading, indented, line, style
 from statecfg.report.words import counted, duration, instant, number, plain, short_digest, shown, span
 
@@ -28,14 +28,11 @@ LEAST_COLUMN, GREATEST_COLUMN = 26, 46
 def plan_lines(plan: Plan, *, detail: Detail = "summary", saved: Saved | None = None) -> Iterator[Text]:
     """The whole screen of a plan. `rows` names every record, `full` shows every value that would be sent."""
     yield from header_lines(plan)
-    names = NAMES_SHOWN if detail == "summary" else None
-    yield from _section("Preconditions", [f for f in plan.findings if f.address is None], names)
-    yield from _section("Found", [f for f in plan.findings if f.address is not None], names)
-    yield from _section("Left as it is", plan.settled, names)
+    yield from _found(plan, NAMES_SHOWN if detail == "summary" else None)
     if plan.steps:
         yield blank()
         yield from step_lines(plan, detail)
-    yield from _elsewhere(plan.header)
+        yield from _elsewhere(plan.header)
     yield line((RULE, "quiet"))
     yield from closing_lines(plan, saved)
     if detail == "full":
@@ -73,12 +70,18 @@ def _reads(plan: Plan) -> str:
     return f"{text}   as of {instant(str(at))}" if at else text
 
 
-def _section(name: str, findings: Iterable[Finding], names: int | None) -> Iterator[Text]:
-    listed = tuple(findings)
-    if listed:
-        yield blank()
-        yield heading(name)
-        yield from finding_lines(listed, details=names)
+def _found(plan: Plan, names: int | None) -> Iterator[Text]:
+    sections = {
+        "Preconditions": [finding for finding in plan.findings if finding.address is None],
+        "Found": [finding for finding in plan.findings if finding.address is not None],
+        "Left as it is": plan.settled,
+    }
+    at = column([*plan.findings, *plan.settled])
+    for name, findings in sections.items():
+        if findings:
+            yield blank()
+            yield heading(name)
+            yield from finding_lines(findings, details=names, at=at)
 
 
 def step_lines(plan: Plan, detail: Detail) -> Iterator[Text]:
@@ -192,7 +195,7 @@ def _single_changes(steps: Iterable[Step]) -> Iterator[str]:
         if step.sends and not step.count:
             numbers[step.address.kind] = numbers.get(step.address.kind, 0) + 1
     for kind, count in numbers.items():
-        yield f"{counted(count, 'step')} on {_plural(kind)}"
+        yield f"{counted(count, 'step')} on {kind.removesuffix('s')}s"
 
 
 def _records_to(steps: Iterable[Step]) -> Iterator[str]:
@@ -202,17 +205,13 @@ def _records_to(steps: Iterable[Step]) -> Iterator[str]:
             to = (step.address.kind, step.verb)
             numbers[to] = numbers.get(to, 0) + step.count
     for (kind, verb), count in numbers.items():
-        yield f"{number(count)} {_plural(kind)} to {verb}"
+        yield f"{counted(count, kind.removesuffix('s'))} to {verb}"
 
 
 def _waits(steps: Iterable[Step]) -> Iterator[str]:
     waits = sum(not step.sends for step in steps)
     if waits:
         yield counted(waits, "wait")
-
-
-def _plural(kind: str) -> str:
-    return kind if kind.endswith("s") else f"{kind}s"
 
 
 def _inputs(head: Header) -> Iterator[Text]:

@@ -9,7 +9,7 @@ from rich.text import Text
 from statecfg.model.errors import Problem
 from statecfg.model.results import ValidationReport
 from statecfg.report.layout import RULE, hanging, indented, line, style
-from statecfg.report.words import counted, number, plain
+from statecfg.report.words import counted, plain
 
 
 def problem_lines(problems: Iterable[Problem], label: str = "") -> Iterator[Text]:
@@ -33,8 +33,8 @@ def validation_lines(report: ValidationReport, *, strict: bool = False) -> Itera
 
 
 def counts(values: Mapping[str, int]) -> str:
-    """{"files": 9, "rows": 1200} -> "9 files, 1,200 rows"."""
-    return ", ".join(f"{number(count)} {plain(name)}" for name, count in values.items()) or "nothing"
+    """{"files": 1, "rows": 1200} -> "1 file, 1,200 rows"."""
+    return ", ".join(counted(count, plain(name).removesuffix("s")) for name, count in values.items()) or "nothing"
 
 
 def _verdict(report: ValidationReport, strict: bool) -> Text:

@@ -112,8 +112,14 @@ class Progress:
     def _step_complete(self, data: Mapping[str, Any]) -> None:
         if not self._pace:
             return
-        known = {name: int(data[name]) for name in ("done", "total", "refused") if name in data}
-        ended = replace(self._pace, note=plain(data.get("what", "")), seconds=self._seconds(), **known)
+        ended = replace(
+            self._pace,
+            done=int(data.get("done", self._pace.done)),
+            total=int(data.get("total", self._pace.total)),
+            refused=int(data.get("refused", self._pace.refused)),
+            note=plain(data.get("what", "")),
+            seconds=self._seconds(),
+        )
         self._pace = None
         self.display.ended(ended, str(data.get("state", "done")))
 

@@ -1,0 +1,1 @@
+"""Screens, documents and progress, from values alone."""
