@@ -1,0 +1,41 @@
+# Everything runs in .venv, which is made when it is needed. `make` says what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check bench clean
+
+help:
+	@echo 'make demo    the whole cutover on a local stand-in, in under a minute'
+	@echo 'make test    the tests, over real sockets on loopback'
+	@echo 'make lint    format, ruff, mypy --strict, import contracts'
+	@echo 'make check   lint and test'
+	@echo 'make bench   figures: start-up, planning, memory'
+	@echo 'make clean   remove what the others made'
+
+$(READY): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[sandbox,dev]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python demo/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+
+check: lint test
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
