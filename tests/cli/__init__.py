@@ -1,0 +1,1 @@
+"""The command line, with an application made of values."""
