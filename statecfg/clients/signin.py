@@ -34,11 +34,11 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 
 class Outage(Exception):
-    """The authority gave no usable answer. final: another attempt would end the same way."""
+    """The authority gave no usable answer. tries: how often it is worth asking; None = until the deadline."""
 
-    def __init__(self, what: str, *, final: bool = False) -> None:
+    def __init__(self, what: str, *, tries: int | None = None) -> None:
         super().__init__(what)
-        self.final = final
+        self.tries = tries
 
 
 class SignInMethod(Protocol):
@@ -62,20 +62,23 @@ class _Msal:
 
     def call(self, use: Callable[[Any], Reply | None]) -> Reply:
         """What `use` gets from the msal application. Raises Outage; a later call starts afresh then."""
+        import msal
+
         with self._lock:
             try:
-                return use(self.application()) or {"error": "no_token", "error_description": "no token was given"}
+                return use(self._ready(msal)) or {"error": "no_token", "error_description": "no token was given"}
             except requests.RequestException as error:
                 self._forget_failures()
-                raise Outage(outages.reason(error), final=outages.untrusted(error)) from error
-            except (ValueError, RuntimeError) as error:  # msal's own are among these: no JSON, a discovery that fails
+                raise Outage(outages.reason(error), tries=1 if outages.untrusted(error) else None) from error
+            except msal.exceptions.MsalError as error:
                 self._forget_failures()
-                raise Outage(str(error) or type(error).__name__, final=_is_wrong_address(error)) from error
+                raise Outage(str(error)) from error
+            except _MISUNDERSTOOD as error:
+                self._forget_failures()
+                raise Outage(str(error) or type(error).__name__, tries=FEW) from error
 
-    def application(self) -> Any:
+    def _ready(self, msal: Any) -> Any:
         if self._application is None:
-            import msal
-
             self._application = self._make(msal, self._http_cache)
         return self._application
 
@@ -85,9 +88,10 @@ class _Msal:
         self._http_cache.clear()
 
 
-def _is_wrong_address(error: Exception) -> bool:
-    """Whether msal complains about the authority's address itself, not about an answer."""
-    return "https url" in str(error)
+# An answer that isn't what it should be may be the same every time.
+FEW = 4
+# What msal lets through when an authority answers with no JSON, or with JSON of another form.
+_MISUNDERSTOOD = (ValueError, RuntimeError, LookupError, TypeError, AttributeError)
 
 
 class ApplicationSignIn:

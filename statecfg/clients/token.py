@@ -121,7 +121,8 @@ class Tokens:
             held = self._held[service]
             # Another worker may have renewed it since.
             if held.header in ("", refused) or self._clock() >= held.until:
-                self._renew(credential, held, fresh=bool(refused) and held.header == refused)
+                # What msal keeps is the token that is refused or about to end.
+                self._renew(credential, held, fresh=bool(held.header))
             return held.header
 
     def identity(self, service: str) -> str:
@@ -153,7 +154,7 @@ class Tokens:
         """msal's reply with a token; asked again while the authority is away, until the deadline."""
         deadline = self._clock() + self._deadline_s
         problem = ""
-        for wait_s in itertools.chain(WAITS_S, itertools.repeat(WAITS_S[-1])):
+        for attempt, wait_s in enumerate(itertools.chain(WAITS_S, itertools.repeat(WAITS_S[-1])), start=1):
             try:
                 result = self._method(credential).acquire(credential.scope, fresh=fresh)
                 if "access_token" in result:
@@ -163,7 +164,7 @@ class Tokens:
                 problem = str(result.get("error"))
             except Outage as outage:
                 problem = str(outage)
-                if outage.final:
+                if outage.tries is not None and attempt >= outage.tries:
                     raise self._away(credential, problem) from outage
             if self._clock() + wait_s > deadline:
                 break

@@ -101,7 +101,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
         timeout = 10
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *said: Any) -> None:
             """Nothing on stderr."""
 
         def answer(self) -> None:
@@ -125,7 +125,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(payload if reply.cut is None else payload[: reply.cut])
             self.close_connection = self.close_connection or reply.cut is not None
 
-        do_GET = do_POST = do_PATCH = do_DELETE = answer
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server looks for
 
     return Handler
 
