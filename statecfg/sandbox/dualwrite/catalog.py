@@ -23,6 +23,13 @@ ACTUALS = "actuals"
 INVOICES = "invoices"
 CUTOVER_MAPS = (MILESTONES, ACTUALS, INVOICES)
 
+# Related maps that the service wants to run first.
+PREREQUISITES: Mapping[str, tuple[str, ...]] = {
+    MILESTONES: ("contracts", "contractlines", "projects"),
+    ACTUALS: ("connections", "contracts", "contractlines", "projects"),
+    INVOICES: ("contracts", "contractlines"),
+}
+
 MICROSOFT = "Microsoft"
 DEFAULT_PUBLISHER = "Default publisher"
 PREFIXES = {MICROSOFT: "msdyn", DEFAULT_PUBLISHER: "new", "CDS Default Publisher": "cr"}

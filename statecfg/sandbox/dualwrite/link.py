@@ -25,12 +25,12 @@ def companies(tx: Tx) -> dict[str, Mapping[str, Any]]:
     return {code: row for code, row in found.items() if code not in left_out}
 
 
-def seed_link(tx: Tx) -> None:
-    """Make the one link of this world."""
+def seed_link(tx: Tx, environment: str) -> None:
+    """Make the one link of this world. environment: id of the platform's environment."""
     cid = identity(tx.world, "link")
-    tx.insert(LINK, {"cid": cid, "cname": f"connectionset-{cid[:8]}", "environment": identity(tx.world, "environment")})
+    tx.insert(LINK, {"cid": cid, "cname": f"connectionset-{cid[:8]}", "environment": environment})
 
 
 def link(tx: Tx) -> dict[str, Any]:
     """The link's row."""
-    return next(iter(tx.select(LINK)))
+    return next(tx.select(LINK))

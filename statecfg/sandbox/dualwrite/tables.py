@@ -22,6 +22,7 @@ CATCH_UP_ERRORS = "dw.catchuperrors"
 SYNC_RUNS = "dw.syncruns"
 TIDINGS = "dw.tidings"
 TOLD = "dw.told"
+IMPORTS = "dw.imports"
 
 
 def _text(name: str) -> Column:
@@ -135,6 +136,7 @@ _TABLES = (
         ("witness", "map"),
         (_text("witness"), _text("map"), _text("says"), Column("template", "guid"), _long("mapping")),
     ),
+    Table(IMPORTS, ("job",), (Column("job", "guid"), _long("content"), _whole("reads"))),
 )  # fmt: skip
 
 

@@ -68,6 +68,14 @@ def catch_up(tx: Tx, witness: str) -> None:
             _tell(tx, witness, waiting["map"], Tidings(waiting["says"], waiting["template"], waiting["mapping"]))
 
 
+def deliver_all(tx: Tx) -> None:
+    """Let every witness hear everything now, as when a world is made."""
+    for waiting in tx.select(TIDINGS):
+        tx.delete(TIDINGS, waiting["id"])
+        tidings = Tidings(waiting["says"], waiting["template"], waiting["mapping"])
+        _tell(tx, waiting["witness"], waiting["map"], tidings)
+
+
 def said(tx: Tx, witness: str, map_name: str) -> Tidings:
     """What a witness says of a map now, the truth or a lie."""
     told = tx.get(TOLD, (witness, map_name))
