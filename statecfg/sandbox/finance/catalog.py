@@ -48,14 +48,18 @@ _ASSIGNED = {
     "ProjectContractLineMilestones": ("ContractLineMilestoneIdentifier", "TransactionId", "TotalSalesAmount"),
 }
 _INDEXES: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "ProjectContractLineMilestones": (("ContractLineMilestoneGuid",), ("ProjectContractId", "ContractLineId")),
+    "ProjectContractLineMilestones": (
+        ("ContractLineMilestoneGuid",),
+        ("ProjectContractId", "ContractLineId"),
+        ("TransactionId",),
+    ),
     "ProjectContractLineMilestoneHeaders": (("ProjectContractLineMilestoneHeaderGuid",),),
-    "ProjActualsImports": (("ActualId",), ("InvoiceId",)),
+    "ProjActualsImports": (("ActualId",), ("InvoiceProposalId",), ("IsJournalized",)),
     "ProjectContractLines": (("ContractLineId",),),
     "ProjectFundingSources": (("FundingSourceId",),),
     "CustTransactions": (("AccountNum",), ("Voucher",)),
     "CustTransOpens": (("AccountNum",), ("RefRecId",)),
-    "GeneralJournalEntryBiEntities": (("SourceKey",), ("SubledgerVoucher",)),
+    "GeneralJournalEntryBiEntities": (("SourceKey",), ("SubledgerVoucher",), ("Ledger",)),
     "GeneralJournalAccountEntryBiEntities": (("GeneralJournalEntry",),),
     "DataManagementTargetMapEntities": (("Entity",),),
     "Ledgers": (("LedgerRecId",),),

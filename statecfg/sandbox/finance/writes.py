@@ -60,6 +60,7 @@ def create(tx: Tx, name: str, values: Values) -> Row:
     """Add a row to an entity set by the entity's rules. Raises Refused, Duplicate, OutOfRange."""
     rules, table = _rules(name), table_of(name)
     row = rules.creating(tx, values)
+    _meet_faults(tx, table, row)
     tx.world.hooks.guard(tx, table, CREATE, None, row)
     stored = tx.insert(table, row)
     rules.created(tx, stored)
@@ -73,6 +74,7 @@ def change(tx: Tx, name: str, before: Values, values: Values) -> Row:
     changes = rules.changing(tx, before, {key: value for key, value in values.items() if before[key] != value})
     if not changes:
         return dict(before)
+    _meet_faults(tx, table, {**before, **changes})
     tx.world.hooks.guard(tx, table, UPDATE, before, changes)
     stored = tx.update(table, _key(tx, table, before), changes)
     tx.world.hooks.after_change(tx, table, UPDATE, before, stored)
@@ -105,6 +107,12 @@ def write_from_dualwrite(tx: Tx, entity_set: str, row: Values, operation: str) -
         remove(tx, entity_set, before)
     else:
         change(tx, entity_set, before, row)
+
+
+def _meet_faults(tx: Tx, table: str, row: Values) -> None:
+    fault = tx.world.faults.refusal(table, row)
+    if fault is not None:
+        raise Refused("", str(fault.details.get("message", "Validation of the record failed.")))
 
 
 def _rules(name: str) -> Rules:
