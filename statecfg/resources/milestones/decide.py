@@ -127,6 +127,8 @@ def _complaints(match: Match, code: str, others: Sequence[bytes], known: Known) 
         yield Complaint(code, "name")
     if match.verdict == "settled":
         return
+    if match.id in known.unclear:
+        yield Complaint("ambiguous-settled", "name")
     if match.verdict not in FINAL:
         yield from _rivals(match, others, known)
     yield from _placement(match, known)

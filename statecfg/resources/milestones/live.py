@@ -195,7 +195,8 @@ class Known:
     entries: packed facts by id, of every live milestone of these contract lines, others' too, and of F&O's. lines:
     every line by index. ids: what the file's rows compute to. candidates: computed id -> ids of live milestones
     with that key but another id. names: what those, and renamed ones, are called. periods: legal entity -> days
-    that its fiscal calendar covers. legal_entities: those of this cutover.
+    that its fiscal calendar covers. legal_entities: those of this cutover. unclear: ids of which can't be said
+    whether they were invoiced before.
     """
 
     keys: Keys
@@ -209,6 +210,7 @@ class Known:
     names: Mapping[bytes, str] = field(default_factory=dict)
     periods: Mapping[str, tuple[tuple[date, date], ...]] = field(default_factory=dict)
     legal_entities: frozenset[str] = frozenset()
+    unclear: frozenset[bytes] = frozenset()
 
     def entry(self, record_id: str | bytes) -> Entry:
         """A milestone as it is in both services; ABSENT if it is in neither."""

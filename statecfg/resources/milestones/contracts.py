@@ -1,0 +1,272 @@
+"""Reads the contracts and contract lines that a file names, from both services, in chunks.
+
+Columns and option values: reference/project-operations.md, "salesorder: project contract", "salesorderdetail:
+contract line" and "F&O data entities behind the maps". What isn't established there is probed in the metadata.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from statecfg.clients.dataverse import Dataverse
+from statecfg.clients.finance import Finance
+from statecfg.model.environment import Environment
+from statecfg.model.errors import NotFound
+from statecfg.resources.milestones.decide import is_invoiced
+from statecfg.resources.milestones.key import Keys, normal, row_text
+from statecfg.resources.milestones.live import ContractInfo, Ids, LineInfo
+from statecfg.resources.milestones.spec import MilestoneRow
+
+Row = Mapping[str, Any]
+
+WORK_BASED = 192350001
+"""msdyn_ordertype of a project contract and of a project invoice."""
+FIXED_PRICE = 192350001
+"""msdyn_billingmethod."""
+NOT_WON = frozenset({192350000, 192350001, 192350005, 192350006})
+"""msdyn_psastatusreason of a contract that can't be invoiced: Draft, In review, Lost, Abandoned. An environment that
+doesn't fill the column is not held up: the service itself refuses to invoice such a contract."""
+
+SPLITS, SPLIT_TABLE = "msdyn_projectcontractsplitbillingrules", "msdyn_projectcontractsplitbillingrule"
+SPLIT_LINE, SPLIT_CONTRACT = "msdyn_salescontractline", "msdyn_salescontract"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a file names: contract -> its lines, each by its normal text -> as first written; rows a contract; ids."""
+
+    contracts: Mapping[str, str]
+    lines: Mapping[str, Mapping[str, str]]
+    rows: Mapping[str, int]
+    ids: Ids
+
+
+def named(rows: Iterable[MilestoneRow], keys: Keys) -> Named:
+    """What the invoiced rows of a file name, in one pass."""
+    contracts: dict[str, str] = {}
+    lines: dict[str, dict[str, str]] = defaultdict(dict)
+    counts: Counter[str] = Counter()
+    ids: list[bytes] = []
+    for row in rows:
+        if is_invoiced(row):
+            number = normal(row.contract)
+            contracts.setdefault(number, " ".join(row.contract.split()))
+            lines[number].setdefault(normal(row.line), row.line.strip())
+            counts[number] += 1
+            ids.append(keys.id(row_text(row)))
+    return Named(contracts, lines, counts, Ids(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """The contracts found, by normal number; numbers of several contracts; all their named lines by index."""
+
+    found: Mapping[str, ContractInfo]
+    ambiguous: frozenset[str]
+    lines: tuple[LineInfo, ...]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(contract.id for contract in self.found.values())
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        return tuple(contract.number for contract in self.found.values())
+
+
+def read_contracts(dataverse: Dataverse, finance: Finance, environment: Environment, wanted: Named) -> Contracts:
+    """The contracts and lines that a file names, with what Dataverse and F&O know of them."""
+    company = _present(dataverse, "salesorder", environment.columns.company)
+    currencies = {
+        row["transactioncurrencyid"]: row
+        for row in dataverse.rows("transactioncurrencies", select=("isocurrencycode", "currencyprecision"))
+    }
+    codes = {
+        row["cdm_companyid"]: str(row[environment.columns.company_code] or "")
+        for row in (dataverse.rows("cdm_companies", select=(environment.columns.company_code,)) if company else ())
+    }
+    rows = dataverse.rows_where_in(
+        "salesorders", "ordernumber", wanted.contracts.values(), filter=f"msdyn_ordertype eq {WORK_BASED}",
+        select=(*CONTRACT_COLUMNS, *company),
+    )  # fmt: skip
+    bare = [_contract(row, currencies, codes, company) for row in rows]
+    times = Counter(normal(contract.number) for contract in bare)
+    found = {normal(contract.number): contract for contract in bare if times[normal(contract.number)] == 1}
+    return _with_lines(dataverse, finance, found, frozenset(n for n, count in times.items() if count > 1), wanted)
+
+
+CONTRACT_COLUMNS = ("salesorderid", "ordernumber", "name", "msdyn_psastatusreason", "_transactioncurrencyid_value")
+
+
+def _contract(
+    row: Row, currencies: Mapping[str, Row], codes: Mapping[str, str], company: Sequence[str]
+) -> ContractInfo:
+    currency = currencies.get(row["_transactioncurrencyid_value"] or "", {})
+    precision = currency.get("currencyprecision")
+    return ContractInfo(
+        number=str(row["ordernumber"]),
+        id=str(row["salesorderid"]),
+        name=str(row["name"] or ""),
+        company=codes.get(row[company[0]] or "", "").casefold() if company else "",
+        currency=str(currency.get("isocurrencycode") or ""),
+        currency_id=str(row["_transactioncurrencyid_value"] or ""),
+        precision=2 if precision is None else int(precision),
+        won=row["msdyn_psastatusreason"] not in NOT_WON,
+    )
+
+
+def _present(dataverse: Dataverse, table: str, column: str) -> tuple[str, ...]:
+    """A column as it is read, in a tuple, or nothing if the table doesn't have it."""
+    logical = column.removeprefix("_").removesuffix("_value")
+    return (column,) if logical in dataverse.columns(table) else ()
+
+
+def _with_lines(
+    dataverse: Dataverse,
+    finance: Finance,
+    found: Mapping[str, ContractInfo],
+    ambiguous: frozenset[str],
+    wanted: Named,
+) -> Contracts:
+    """The same contracts with their lines; four tables are read at once."""
+    ids, numbers = [c.id for c in found.values()], [c.number for c in found.values()]
+    with ThreadPoolExecutor(4, "read") as pool:
+        lines = pool.submit(_lines, dataverse, ids)
+        customers = pool.submit(_customers, dataverse, finance, ids, numbers)
+        dimensions = pool.submit(_dimensions, finance, numbers)
+        headers = pool.submit(_headers, finance, numbers)
+    facts = _Facts(lines.result(), dimensions.result(), customers.result(), headers.result())
+    contracts: dict[str, ContractInfo] = {}
+    every: list[LineInfo] = []
+    for number, contract in found.items():
+        contracts[number], made = _filled(contract, wanted.lines[number], facts, len(every))
+        every.extend(made)
+    return Contracts(contracts, ambiguous, tuple(every))
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What four tables say. lines: by contract id. dimensions, customers: by line id. headers: by contract number."""
+
+    lines: Mapping[str, Sequence[Row]]
+    dimensions: Mapping[str, str]
+    customers: Mapping[str, int]
+    headers: Mapping[str, Row]
+
+
+def _filled(
+    contract: ContractInfo, texts: Mapping[str, str], facts: _Facts, start: int
+) -> tuple[ContractInfo, tuple[LineInfo, ...]]:
+    """A contract with the lines that the file names, and these lines numbered from `start`."""
+    chosen, ambiguous = _chosen(facts.lines.get(contract.id, ()), texts)
+    made: dict[str, LineInfo] = {}
+    for text, row in chosen.items():
+        line_id = str(row["salesorderdetailid"])
+        known = made.get(line_id)
+        called = (*(known.called if known else ()), texts[text])
+        made[line_id] = _line(row, contract, known.index if known else start + len(made), called, facts)
+    header = facts.headers.get(normal(contract.number), {})
+    whole = replace(
+        contract,
+        company=contract.company or str(header.get("dataAreaId") or "").casefold(),
+        customer=str(header.get("CustomerAccountNumber") or ""),
+        lines={text: made[str(row["salesorderdetailid"])] for text, row in chosen.items()},
+        ambiguous=ambiguous,
+    )
+    return whole, tuple(made.values())
+
+
+def _chosen(rows: Sequence[Row], texts: Iterable[str]) -> tuple[dict[str, Row], frozenset[str]]:
+    """The line that each text means: by name, else by description, else by number; and texts for several lines."""
+    chosen: dict[str, Row] = {}
+    ambiguous = set()
+    for text in texts:
+        for column in ("salesorderdetailname", "productdescription", "lineitemnumber"):
+            same = [row for row in rows if row[column] is not None and normal(str(row[column])) == text]
+            if len(same) == 1:
+                chosen[text] = same[0]
+            elif same:
+                ambiguous.add(text)
+            if same:
+                break
+    return chosen, frozenset(ambiguous)
+
+
+def _line(row: Row, contract: ContractInfo, index: int, called: tuple[str, ...], facts: _Facts) -> LineInfo:
+    line_id = str(row["salesorderdetailid"])
+    return LineInfo(
+        index=index,
+        id=line_id,
+        contract=contract.number,
+        name=str(row["salesorderdetailname"] or row["productdescription"] or called[0]),
+        called=called,
+        fixed_price=row["msdyn_billingmethod"] == FIXED_PRICE,
+        amount=_contracted(row),
+        project=str(row["_msdyn_project_value"] or ""),
+        dimensions=facts.dimensions.get(line_id),
+        customers=facts.customers.get(line_id) or facts.customers.get(normal(contract.number), 1),
+    )
+
+
+def _contracted(row: Row) -> Decimal | None:
+    """The contracted amount without tax; that `baseamount` is it is inferred, so the other two may stand in."""
+    if row["baseamount"] is not None:
+        return Decimal(row["baseamount"])
+    if row["extendedamount"] is not None:
+        return Decimal(row["extendedamount"]) - Decimal(row["tax"] or 0)
+    return None
+
+
+LINE_COLUMNS = (
+    "salesorderdetailid", "salesorderdetailname", "productdescription", "lineitemnumber", "_salesorderid_value",
+    "msdyn_billingmethod", "baseamount", "extendedamount", "tax", "_msdyn_project_value",
+)  # fmt: skip
+
+
+def _lines(dataverse: Dataverse, contracts: Sequence[str]) -> Mapping[str, Sequence[Row]]:
+    lines: dict[str, list[Row]] = defaultdict(list)
+    for row in dataverse.rows_where_in("salesorderdetails", "_salesorderid_value", contracts, select=LINE_COLUMNS):
+        lines[str(row["_salesorderid_value"])].append(row)
+    return lines
+
+
+def _customers(
+    dataverse: Dataverse, finance: Finance, contracts: Sequence[str], numbers: Sequence[str]
+) -> Mapping[str, int]:
+    """How many customers a line has, by its id; where Dataverse's columns aren't there, by contract number from F&O."""
+    try:
+        known = dataverse.columns(SPLIT_TABLE)
+    except NotFound:
+        known = frozenset()
+    if not {SPLIT_LINE, SPLIT_CONTRACT} <= known:
+        rows = finance.rows_where_in(
+            "ProjectFundingSources", "ProjectContractID", numbers, select=("ProjectContractID", "FundingSourceId")
+        )
+        return Counter(normal(str(row["ProjectContractID"])) for row in rows)
+    line, contract = f"_{SPLIT_LINE}_value", f"_{SPLIT_CONTRACT}_value"
+    splits = dataverse.rows_where_in(SPLITS, contract, contracts, select=(line,), filter="statecode eq 0")
+    return Counter(str(row[line]) for row in splits if row[line])
+
+
+def _dimensions(finance: Finance, numbers: Sequence[str]) -> Mapping[str, str]:
+    rows = finance.rows_where_in(
+        "ProjectContractLines", "ProjectContractId", numbers,
+        select=("ContractLineId", "DefaultLedgerDimensionDisplayValue"),
+    )  # fmt: skip
+    return {
+        str(row["ContractLineId"]).casefold(): str(row["DefaultLedgerDimensionDisplayValue"] or "").strip()
+        for row in rows
+    }
+
+
+def _headers(finance: Finance, numbers: Sequence[str]) -> Mapping[str, Row]:
+    rows = finance.rows_where_in(
+        "ProjectContractHeaders", "ProjectContractId", numbers,
+        select=("dataAreaId", "ProjectContractId", "CustomerAccountNumber"),
+    )  # fmt: skip
+    return {normal(str(row["ProjectContractId"])): row for row in rows}
