@@ -36,8 +36,8 @@ def document(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encoded(value: Any, *, indent: int | None = 2) -> str:
-    """JSON text; None for `indent` writes it in one line."""
-    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    """JSON text of any value that `jsonable` takes; None for `indent` writes it in one line."""
+    return json.dumps(jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 @singledispatch
