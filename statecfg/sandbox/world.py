@@ -34,6 +34,7 @@ from statecfg.sandbox.tables import (
     decoder,
     encoder,
 )
+from statecfg.sandbox.wildcards import folded, matches
 
 __all__ = [
     "AlternateKey", "Column", "Duplicate", "Hooks", "Missing", "Option", "OutOfRange", "PropagationFailed", "Refused",
@@ -392,6 +393,8 @@ class World:
         connection.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA busy_timeout=20000; PRAGMA temp_store=MEMORY;"
         )
+        connection.create_function("fold", 1, folded, deterministic=True)
+        connection.create_function("wildcard", 2, matches, deterministic=True)
         return connection
 
     def _stored_settings(self) -> dict[str, Any]:
