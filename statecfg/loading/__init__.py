@@ -1,1 +1,1 @@
-"""Files in, values out. Contacts nothing; knows kinds only by the classes it is handed."""
+"""Files in, values out: inventories, state files, templates and record files, with every problem at once."""
