@@ -50,16 +50,13 @@ def newest(directory: Path, identity: Identity) -> Window | None:
 
 
 def same_environment(one: Identity, other: Identity) -> bool:
-    """Whether two identities name one linked pair: organization, F&O host and connection (rules 8.1)."""
-    return _parts(one) == _parts(other)
+    """Whether two identities name one linked pair: organization, F&O host and connection (rules 8.1).
 
-
-def _parts(identity: Identity) -> tuple[str, str, str]:
-    return (
-        identity.organization_id.casefold(),
-        identity.finance_host.casefold(),
-        identity.connection_id.casefold(),
-    )
+    Where the gateway was not asked the connection is empty, and the other two decide.
+    """
+    sides = (one.organization_id, one.finance_host), (other.organization_id, other.finance_host)
+    linked = not one.connection_id or not other.connection_id or one.connection_id == other.connection_id
+    return linked and [text.casefold() for text in sides[0]] == [text.casefold() for text in sides[1]]
 
 
 def _files(directory: Path) -> Iterable[Path]:
