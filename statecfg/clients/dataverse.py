@@ -155,7 +155,7 @@ class Dataverse:
 
     def function(self, name: str, params: str = "") -> Row:
         """What an unbound function returns. params: as OData writes them inside the parentheses."""
-        address = self._address(f"{name}({quote(params, safe=odata.READABLE)})")
+        address = self._address(f"{name.removesuffix('()')}({quote(params, safe=odata.READABLE)})")
         return _object(self._get(address), address)
 
     # About the environment

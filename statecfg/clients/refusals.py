@@ -95,6 +95,10 @@ def service_name(service: str) -> str:
 
 def advice(kind: type[ApiError], service: str) -> str:
     """What to do about a class of error."""
+    if service == "dualwrite" and kind is SignInRefused:
+        return (
+            "Sign in a user for the gateway (`auth.dualwrite`: refresh_token or device_code): it takes no application."
+        )
     return _DO.get(kind, "").format(key=f"`{service}`")
 
 

@@ -135,14 +135,12 @@ def table_map(answer: Members) -> TableMap:
 
 
 def _active(detail: Any) -> MapVersion | None:
+    """The active version; an answer may name it by its id alone."""
     template = loose.member(detail, "template")
-    if not loose.text(template, "id"):
-        return None
+    named = loose.text(template, "id") or loose.text(detail, "tid")
+    listed = (_version(one) for one in loose.objects(detail, "templates") if named and loose.text(one, "id") == named)
     found = _version(template)
-    listed = next(
-        (_version(one) for one in loose.objects(detail, "templates") if loose.text(one, "id") == found.id), None
-    )
-    return found if found.number or listed is None else listed
+    return found if found.id and found.number else next(listed, found if found.id else None)
 
 
 def _version(template: Any) -> MapVersion:
