@@ -24,7 +24,7 @@ from statecfg.engine.journal import Journal
 from statecfg.engine.run import Order, Scene
 from statecfg.engine.waiting import Pace, Waiting
 from statecfg.engine.windowbook import WindowBook
-from statecfg.loading.project import Project, load_project
+from statecfg.loading.project import Project, load_project, validation_report
 from statecfg.model.declared import Phase, Seen
 from statecfg.model.errors import Blocked, DeclarationError, PlanRefused, Problem, StalePlan
 from statecfg.model.events import Emit, Event
@@ -44,17 +44,8 @@ Approve = Callable[[Plan], bool]
 
 
 def open(options: Options, emit: Emit) -> App:  # noqa: A001 - the application's own verb
-    """Load a project's files. Raises DeclarationError with every problem; contacts nothing."""
-    project = load_project(
-        options.inventory,
-        options.states,
-        limit=options.limit,
-        extra=options.extra,
-        kinds=registry.KINDS,
-        checks=registry.CHECKS,
-        invariants=registry.INVARIANTS,
-    )
-    return App(options, project, emit)
+    """A project; its files are read, and its services contacted, when something is asked of it."""
+    return App(options, emit)
 
 
 def read_plan(path: Path) -> tuple[Plan, Saved]:
@@ -77,9 +68,9 @@ def history(state_dir: Path, run: str | None) -> tuple[RunSummary, ...]:
 
 def schemas() -> Mapping[str, Any]:
     """JSON Schemas for editors, by file name."""
-    from statecfg.loading.schema import schemas as made
+    from statecfg.loading import schema
 
-    return made(kinds=registry.KINDS, checks=registry.CHECKS, invariants=registry.INVARIANTS)
+    return schema.schemas(kinds=registry.KINDS, checks=registry.CHECKS, invariants=registry.INVARIANTS)
 
 
 @dataclass(slots=True)
@@ -90,7 +81,6 @@ class App:
     """
 
     options: Options
-    project: Project
     emit: Emit
     saved: Saved | None = None
     disabled: frozenset[str] = frozenset()
@@ -98,6 +88,23 @@ class App:
     tell: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
     cache_dir: Path | None = None
     _clients: Clients | None = None
+    _project: Project | None = None
+
+    @property
+    def project(self) -> Project:
+        """What the files declare, loaded once. Raises DeclarationError with every problem; contacts nothing."""
+        if self._project is None:
+            self._project = load_project(*self._folders, limit=self.options.limit, **self._vocabulary)
+        return self._project
+
+    @property
+    def _folders(self) -> tuple[Path, Path]:
+        return self.options.inventory, self.options.states
+
+    @property
+    def _vocabulary(self) -> dict[str, Any]:
+        known = {"kinds": registry.KINDS, "checks": registry.CHECKS, "invariants": registry.INVARIANTS}
+        return {**known, "extra": self.options.extra}
 
     @property
     def clients(self) -> Clients:
@@ -107,8 +114,8 @@ class App:
         return self._clients
 
     def validate(self) -> ValidationReport:
-        """What the files alone show; a project with problems was not opened at all."""
-        return ValidationReport(warnings=self.project.warnings, counts=self.project.counts)
+        """What the files alone show, of one environment or of every one in the inventory."""
+        return validation_report(*self._folders, limit=self.options.limit, **self._vocabulary)
 
     def plan(
         self, phase: str, *, out: Path | None = None, reopen: str | None = None, from_run: Path | None = None
