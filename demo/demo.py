@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -115,8 +116,8 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 def money(text: Any) -> str:
     """An amount with two decimals at least, thousands apart; exact, for it is only text."""
-    whole, _, cents = str(text).partition(".")
-    return f"{int(whole):,}.{cents.ljust(2, '0')}"
+    whole, _, cents = f"{Decimal(text):,f}".partition(".")
+    return f"{whole}.{cents.ljust(2, '0')}"
 
 
 def _moved(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -36,7 +36,9 @@ class Output:
         if self.form == "events":
             from statecfg.report.event_stream import EventStream
 
-            return EventStream(sys.stdout)
+            stream = EventStream(sys.stdout)
+            # The command itself says that it is complete, last of all and with the result.
+            return lambda event: stream(event) if event.name != "run_complete" else None
         if self.quiet:
             return silent
         from statecfg.report.progress import Progress

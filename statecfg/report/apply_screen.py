@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from rich.text import Text
 
 from statecfg.model.errors import BLOCKED, INTERRUPTED, OK, Blocked
+from statecfg.model.plan import Finding
 from statecfg.model.results import ApplyResult, StepOutcome
 from statecfg.report.error_lines import error_lines
 from statecfg.report.finding_lines import finding_lines
@@ -36,17 +37,29 @@ def apply_lines(result: ApplyResult) -> Iterator[Text]:
 
 
 def _why(result: ApplyResult) -> Iterator[Text]:
-    carried = result.error.findings if isinstance(result.error, Blocked) else ()
-    others = [f for f in result.findings if f.severity != "ok" and f not in carried]
-    if others:
+    found = _new(result)
+    if found:
         yield blank()
-        yield from finding_lines(others)
+        yield heading("Looked at again")
+        yield from finding_lines(found)
     if result.error:
         yield blank()
         yield from error_lines(result.error)
     if result.refused_file:
         yield blank()
         yield from indented(f"Refused records, to correct and feed back: {result.refused_file}", 0)
+
+
+def _new(result: ApplyResult) -> list[Finding]:
+    """What the plan had not shown yet and the error won't: invariants above all."""
+    told = {_said(finding) for finding in result.plan.findings}
+    carried = result.error.findings if isinstance(result.error, Blocked) else ()
+    told |= {_said(finding) for finding in carried}
+    return [finding for finding in result.findings if _said(finding) not in told]
+
+
+def _said(finding: Finding) -> tuple[str, str, str]:
+    return finding.severity, finding.code, finding.what
 
 
 def outcome_lines(steps: Iterable[StepOutcome]) -> Iterator[Text]:
@@ -73,9 +86,8 @@ def _notes(notes: Iterable[str]) -> Iterator[Text]:
     listed = tuple(notes)
     if listed:
         yield blank()
-        yield heading("To keep in the inventory")
         for note in listed:
-            yield Text(f"  {''.join(c if c.isprintable() else ' ' for c in note)}")
+            yield Text("".join(c if c.isprintable() else " " for c in note))
 
 
 def verdict(result: ApplyResult) -> Text:

@@ -21,7 +21,6 @@ from statecfg.report.words import counted, duration, instant, number, plain, sho
 
 Detail = Literal["summary", "rows", "full"]
 DETAILS: tuple[Detail, ...] = ("summary", "rows", "full")
-NOT_COUNTS = frozenset({"requests", "seconds", "at"})
 LEAST_COLUMN, GREATEST_COLUMN = 26, 46
 
 
@@ -54,20 +53,28 @@ def _named(name: str) -> Text:
 
 
 def _position(head: Header) -> str:
-    following = head.options.get("next")
-    place = f"{head.position}; next: {following}" if following and head.position else head.position
-    return f" ({place})" if place else ""
+    return f" ({head.position})" if head.position else ""
 
 
 def _reads(plan: Plan) -> str:
-    counts = [f"{shown(value)} {name}" for name, value in plan.reads.items() if name not in NOT_COUNTS]
-    text = ", ".join(counts) or "nothing"
+    text = ", ".join(_counts(plan)) or "nothing"
     if "seconds" in plan.reads:
         text += f" in {duration(float(plan.reads['seconds']))}"
     if "requests" in plan.reads:
         text += f", {counted(int(plan.reads['requests']), 'request')}"
     at = plan.reads.get("at") or plan.header.made_at
     return f"{text}   as of {instant(str(at))}" if at else text
+
+
+def _counts(plan: Plan) -> Iterator[str]:
+    """How many records of each kind were read; a resource that has none counts as one thing."""
+    numbers: dict[str, int] = {}
+    for name, value in plan.reads.items():
+        kind, slash, _ = name.partition("/")
+        if slash and isinstance(value, int):
+            numbers[kind] = numbers.get(kind, 0) + (value or 1)
+    for kind, count in numbers.items():
+        yield counted(count, kind.removesuffix("s"))
 
 
 def _found(plan: Plan, names: int | None) -> Iterator[Text]:
@@ -147,12 +154,11 @@ def _record(record: Record, mark: str, detail: Detail) -> Iterator[Text]:
 
 
 def _elsewhere(head: Header) -> Iterator[Text]:
-    words = str(head.options.get("not_here") or "")
-    if not words and head.options.get("next"):
-        words = f"what phase {head.options['next']} declares."
-    if words:
+    following = head.position.partition("next: ")[2]
+    words = str(head.options.get("not_here") or f"what {following} declares")
+    if following:
         yield blank()
-        yield from hanging(Text("Not in this phase:"), words, at=19)
+        yield from hanging(Text("Not in this phase:"), f"{words} (statecfg plan {following}).", at=19)
 
 
 def closing_lines(plan: Plan, saved: Saved | None) -> Iterator[Text]:

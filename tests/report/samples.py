@@ -50,12 +50,12 @@ def header(environment_class: str = "prod", **options: object) -> Header:
         environment=IDENTITY,
         environment_class=environment_class,
         phase="cutover",
-        position="1 of 2",
+        position="1 of 2; next: restored",
         source=FILE,
         made_at="2026-11-21T18:02:11+00:00",
         expires_at="",
         inputs={FILE: "a" * 64, "data/milestones.csv": "b" * 64},
-        options={"next": "restored", **options},
+        options=options,
     )
 
 
@@ -128,9 +128,20 @@ PLAN = Plan(
     settled=(
         Finding("info", "settled", "CON-0009 / L1 / Start is posted already", title="posted", address=MILESTONES),
     ),
-    reads={"maps": 3, "contracts": 40, "milestones": "12 of 1,212", "seconds": 4.1, "requests": 14},
+    reads={
+        "records": 1215,
+        "map/milestones": 0,
+        "map/actuals": 0,
+        "map/invoices": 0,
+        "milestones/invoiced-before-go-live": 1212,
+        "invoices/for-those-milestones": 40,
+        "seconds": 4.1,
+        "requests": 14,
+    },
 )
-BLOCKED_PLAN = Plan(header=header(), findings=(*FOUND, BLOCKING), steps=steps(), reads={"maps": 3})
+BLOCKED_PLAN = Plan(
+    header=header(), findings=(*FOUND, BLOCKING), steps=steps(), reads={"map/milestones": 0, "seconds": 1.25}
+)
 EMPTY_PLAN = Plan(header=header("sandbox"), unchanged=(Unchanged(MILESTONES, 1212), Unchanged(INVOICES, 40)))
 PASSED_PLAN = Plan(header=header("sandbox"), unchanged=(Unchanged(MILESTONES, 1212),), passed="restored")
 
@@ -181,7 +192,15 @@ STOPPED = ApplyResult(
         do="stop the map and find out who started it",
     ),
     next_command="statecfg apply cutover -i inventories/contoso -l contoso-prod",
-    notes=("maps:", "  milestones:", "    original: {publisher: Microsoft, number: 1.0.0.7, running: running}"),
+    findings=(
+        *FOUND,
+        Finding("ok", "general-ledger", "no new entry in usmf, demf since the baseline", title="general ledger"),
+    ),
+    notes=(
+        "The maps before this window, for the inventory:",
+        "maps:",
+        "  milestones: {original: {publisher: Microsoft, number: 1.0.0.7, running: running}}",
+    ),
     refused_file=".statecfg/refused.csv",
     seconds=432.0,
 )
