@@ -23,7 +23,7 @@ ACTION_NAMESPACE = "Microsoft.Dynamics.CRM"
 LARGEST_PAGE = 5000
 
 # Source: reference/dataverse.md, "Errors": a record that is not there, as against a set or action that is not.
-_NO_SUCH_RECORD = frozenset({"0x80040217", "0x80060891"})
+NO_SUCH_RECORD = frozenset({"0x80040217", "0x80060891"})
 
 _HEADERS: Mapping[str, str] = {
     "Accept": "application/json",
@@ -99,7 +99,7 @@ class Dataverse:
         try:
             found = self._get(address + odata.query(select=",".join(select), expand=expand))
         except NotFound as error:
-            if refusals.hex_code(error.code) in _NO_SUCH_RECORD:
+            if refusals.hex_code(error.code) in NO_SUCH_RECORD:
                 return None
             raise
         return _object(found, address)
