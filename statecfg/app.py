@@ -132,7 +132,7 @@ class App:
         start = time.monotonic()
         seen = run.observe(scene)
         plan = run.make_plan(scene, self._header(scene, reopen), seen, reopened=bool(reopen))
-        reads = {**plan.reads, "seconds": round(time.monotonic() - start, 1), "requests": self.clients.transport.sent}
+        reads = {**plan.reads, "seconds": round(time.monotonic() - start, 1), "requests": self.clients.transport.count}
         return replace(plan, reads=reads)
 
     def _header(self, scene: Scene, reopen: str | None) -> Header:
