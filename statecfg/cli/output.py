@@ -85,7 +85,7 @@ class Output:
             self.raw(encoded(document))
 
     def raw(self, text: str) -> None:
-        """Text as it is, on stdout, with a line end; characters that the stream lacks become `?`-free escapes."""
+        """Text as it is, on stdout, with a line end; a character that the stream lacks is written as its escape."""
         self.close()
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
