@@ -47,6 +47,9 @@ class Sheets(Kind):
     Spec: ClassVar[type] = Sheet
     Row: ClassVar[type | None] = None
 
+    def needs(self, desired: Desired) -> tuple[Address, ...]:
+        return (Address("sheet", "milestones"),) if desired.address.name == "invoices" else ()
+
     def read(self, desired: Desired, seen: Any) -> Live:
         return Live(desired.address, desired.spec)
 
@@ -170,10 +173,8 @@ def drawn(
 ) -> Draft:
     """The draft of a plan against a small world."""
     made = kinds(**options)
-    recorded = {live.name: made["map"]._recorded(live.name) for live in lives}  # type: ignore[attr-defined]
-    seen = {
-        _address(live.name): Live(_address(live.name), replace(live, recorded=recorded[live.name])) for live in lives
-    }
+    known = [replace(live, recorded=made["map"]._recorded(live.name)) for live in lives]  # type: ignore[attr-defined]
+    seen = {_address(live.name): Live(_address(live.name), live) for live in known}
     for name, sheet in (("milestones", milestones), ("invoices", invoices)):
         seen[Address("sheet", name)] = Live(Address("sheet", name), sheet)
     return draft(phase, seen, made, passed)
