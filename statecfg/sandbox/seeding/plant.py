@@ -1,6 +1,6 @@
 """Puts a company into a world: first what stands there by itself, then what people did, by the services' own rules.
 
-History is played, not painted: other people's invoices are created, confirmed, imported and posted by the same code that
+History is played, not painted: other people's invoices are created, confirmed, imported and posted by the code that
 serves requests, while the maps run, some weeks before the world begins. So nothing in it can contradict the rules.
 """
 
@@ -10,6 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from statecfg.sandbox.dataverse import records
+from statecfg.sandbox.dualwrite.seed import seed_maps
+from statecfg.sandbox.finance.catalog import PROPOSAL_LINES, PROPOSALS
+from statecfg.sandbox.finance.importing import STAGING, import_from_staging
+from statecfg.sandbox.finance.ledger import Entry, Share, book
+from statecfg.sandbox.finance.posting import post_proposals
 from statecfg.sandbox.projops import codes
 from statecfg.sandbox.projops.confirming import confirm_invoice
 from statecfg.sandbox.projops.creating import create_invoice
@@ -17,7 +22,7 @@ from statecfg.sandbox.projops.tables import ACTUAL, MILESTONE
 from statecfg.sandbox.seeding.dataverse_rows import DataverseRows
 from statecfg.sandbox.seeding.finance_rows import FinanceRows
 from statecfg.sandbox.seeding.identities import Identities
-from statecfg.sandbox.seeding.portfolio import Invoice, Milestone, Portfolio, Standing
+from statecfg.sandbox.seeding.portfolio import Invoice, LedgerEntry, Milestone, Portfolio, Standing
 from statecfg.sandbox.world import Tx, World
 
 WEEKS_AGO_S = 56 * 24 * 3600
@@ -39,9 +44,9 @@ def plant(world: World, company: Portfolio, people: Identities) -> None:
         tx.caller = people.colleagues[0].id
         _plant_standing(tx, company, people, dataverse)
         _plant_by_hand(tx, dataverse)
-        _start_maps(tx)
+        seed_maps(tx, people.environment)
         _plant_history(tx, dataverse)
-        _plant_present(tx, dataverse)
+        _finish_in_finance(tx)
 
 
 @contextmanager
@@ -66,18 +71,40 @@ def _plant_by_hand(tx: Tx, dataverse: DataverseRows) -> None:
 
 
 def _plant_history(tx: Tx, dataverse: DataverseRows) -> None:
-    for invoice in dataverse.company.invoices:
+    """Older invoices and payments, project invoices up to posting, drafts, open milestones and approved hours."""
+    company = dataverse.company
+    for entry in company.ledger:
+        book(tx, _booking(entry))
+    for invoice in company.invoices:
+        created = _drafted(tx, dataverse, invoice)
         if invoice.posted:
-            confirm_invoice(tx, _drafted(tx, dataverse, invoice))
+            confirm_invoice(tx, created)
+    _create(tx, dataverse, _of(company, Standing.OPEN), codes.NOT_READY)
+    records.create_many(tx, ACTUAL, [dataverse.time_entry(n, entry) for n, entry in enumerate(company.time_entries)])
 
 
-def _plant_present(tx: Tx, dataverse: DataverseRows) -> None:
-    for invoice in dataverse.company.invoices:
-        if not invoice.posted:
-            _drafted(tx, dataverse, invoice)
-    _create(tx, dataverse, _of(dataverse.company, Standing.OPEN), codes.NOT_READY)
-    entries = dataverse.company.time_entries
-    records.create_many(tx, ACTUAL, [dataverse.time_entry(n, entry) for n, entry in enumerate(entries)])
+def _finish_in_finance(tx: Tx) -> None:
+    """Import and post all that arrived, and clean up staging, so that nothing is on its way when the world begins."""
+    import_from_staging(tx)
+    post_proposals(tx)
+    for table in (STAGING, PROPOSAL_LINES, PROPOSALS):
+        tx.connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own catalog
+
+
+def _booking(entry: LedgerEntry) -> Entry:
+    is_invoice = entry.amount > 0
+    return Entry(
+        company=entry.entity,
+        customer=entry.customer,
+        voucher=entry.voucher,
+        document=entry.document,
+        date=f"{entry.date.isoformat()}T12:00:00Z",
+        currency=entry.currency,
+        shares=(Share("CustRevenue" if is_invoice else "Bank", entry.amount),),
+        text=f"{'Free text invoice' if is_invoice else 'Payment of'} {entry.document}",
+        kind="Cust" if is_invoice else "Payment",
+        is_project=False,
+    )
 
 
 def _drafted(tx: Tx, dataverse: DataverseRows, invoice: Invoice) -> str:
@@ -95,7 +122,3 @@ def _create(tx: Tx, dataverse: DataverseRows, milestones: Sequence[Milestone], s
 
 def _of(company: Portfolio, standing: Standing) -> list[Milestone]:
     return [m for m in company.milestones if m.standing is standing]
-
-
-def _start_maps(tx: Tx) -> None:
-    pass
