@@ -67,8 +67,12 @@ def digest(record_id: bytes, entry: Entry) -> int:
         entry.status, entry.finance, entry.amount, entry.tax, entry.currency, entry.day, entry.billed, entry.posted,
         entry.finance_amount, entry.finance_currency, entry.finance_day,
     )  # fmt: skip
-    text = "|".join(map(str, facts)).encode()
-    return int.from_bytes(blake2b(record_id + text, digest_size=16).digest(), "big")
+    return digest_of(record_id + "|".join(map(str, facts)).encode())
+
+
+def digest_of(data: bytes) -> int:
+    """16 bytes of BLAKE2b, as a number."""
+    return int.from_bytes(blake2b(data, digest_size=16).digest(), "big")
 
 
 class Assessment:

@@ -28,9 +28,11 @@ WORK_BASED = 192350001
 """msdyn_ordertype of a project contract and of a project invoice."""
 FIXED_PRICE = 192350001
 """msdyn_billingmethod."""
-NOT_WON = frozenset({192350000, 192350001, 192350005, 192350006})
-"""msdyn_psastatusreason of a contract that can't be invoiced: Draft, In review, Lost, Abandoned. An environment that
-doesn't fill the column is not held up: the service itself refuses to invoice such a contract."""
+NOT_WON = frozenset({192350000, 192350001, 192350002, 192350005, 192350006})
+"""msdyn_psastatusreason of a contract that can't be invoiced: Draft, In review, On hold, Lost, Abandoned."""
+ACTIVE = 192350002
+"""msdyn_psastate of a won contract. Where an environment doesn't fill these two columns nobody is held up: the service
+itself refuses to invoice such a contract."""
 
 SPLITS, SPLIT_TABLE = "msdyn_projectcontractsplitbillingrules", "msdyn_projectcontractsplitbillingrule"
 SPLIT_LINE, SPLIT_CONTRACT = "msdyn_salescontractline", "msdyn_salescontract"
@@ -100,7 +102,9 @@ def read_contracts(dataverse: Dataverse, finance: Finance, environment: Environm
     return _with_lines(dataverse, finance, found, frozenset(n for n, count in times.items() if count > 1), wanted)
 
 
-CONTRACT_COLUMNS = ("salesorderid", "ordernumber", "name", "msdyn_psastatusreason", "_transactioncurrencyid_value")
+CONTRACT_COLUMNS = (
+    "salesorderid", "ordernumber", "name", "msdyn_psastate", "msdyn_psastatusreason", "_transactioncurrencyid_value",
+)  # fmt: skip
 
 
 def _contract(
@@ -116,7 +120,7 @@ def _contract(
         currency=str(currency.get("isocurrencycode") or ""),
         currency_id=str(row["_transactioncurrencyid_value"] or ""),
         precision=2 if precision is None else int(precision),
-        won=row["msdyn_psastatusreason"] not in NOT_WON,
+        won=row["msdyn_psastatusreason"] not in NOT_WON and row["msdyn_psastate"] in (None, ACTIVE),
     )
 
 

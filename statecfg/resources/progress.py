@@ -1,0 +1,39 @@
+"""How far a cutover is, from what was read of its maps and records: whether the next phase has begun. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TypeVar
+
+from statecfg.model.declared import Seen
+from statecfg.model.window import Window
+from statecfg.resources.map.spec import TRANSACTION_STATUS, MapLive
+from statecfg.resources.milestones.live import MilestonesLive
+
+T = TypeVar("T")
+
+
+def begun_next(seen: Seen, window: Window | None, following: str, declared: Collection[tuple[str, str]]) -> bool:
+    """Whether phase `following` has begun, so that the one before it is passed (rules 1.1).
+
+    seen: what was read of the three maps and of the milestones. declared: identities of every map version that a
+    phase declares (`Version.identity`). The run file may say so; a run file that doesn't know of it yet proves
+    nothing, since the next phase may have been applied from elsewhere, so the live systems are asked as well.
+    """
+    if window is not None and following in window.begun:
+        return True
+    maps, milestones = list(_values(seen, MapLive)), list(_values(seen, MilestonesLive))
+    final = sum(live.settled for live in milestones)
+    if not final or not any(_is_back(live, declared) for live in maps):
+        return False
+    return any(live.state == "running" for live in maps) or all(live.complete for live in milestones)
+
+
+def _is_back(live: MapLive, declared: Collection[tuple[str, str]]) -> bool:
+    """Whether this is the milestones map, on a version that no phase declares and without the cutover's mapping."""
+    has_cutover_row = any(row.finance.upper() == TRANSACTION_STATUS for row in live.rows)
+    return live.name == "milestones" and live.version.identity not in declared and not has_cutover_row
+
+
+def _values(seen: Seen, kind: type[T]) -> Iterator[T]:
+    return (live.value for live in seen.values() if isinstance(live.value, kind))
