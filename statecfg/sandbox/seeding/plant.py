@@ -22,6 +22,7 @@ from statecfg.sandbox.projops.tables import ACTUAL, MILESTONE
 from statecfg.sandbox.seeding.dataverse_rows import DataverseRows
 from statecfg.sandbox.seeding.finance_rows import FinanceRows
 from statecfg.sandbox.seeding.identities import Identities
+from statecfg.sandbox.seeding.painting import paint, patterns
 from statecfg.sandbox.seeding.portfolio import Invoice, LedgerEntry, Milestone, Portfolio, Standing
 from statecfg.sandbox.world import Tx, World
 
@@ -79,7 +80,10 @@ def _plant_history(tx: Tx, dataverse: DataverseRows) -> None:
         created = _drafted(tx, dataverse, invoice)
         if invoice.posted:
             confirm_invoice(tx, created)
-    _create(tx, dataverse, _of(company, Standing.OPEN), codes.NOT_READY)
+    firsts, groups = patterns(_of(company, Standing.OPEN))
+    _create(tx, dataverse, firsts, codes.NOT_READY)
+    for first, others in groups:
+        paint(tx, dataverse, first, others)
     records.create_many(tx, ACTUAL, [dataverse.time_entry(n, entry) for n, entry in enumerate(company.time_entries)])
 
 
