@@ -92,13 +92,13 @@ def write(plan: Plan, path: Path) -> tuple[Plan, str]:
 
 
 def _write_step(out: _Digesting, step: Step, path: Path) -> Step:
-    out.line("step", {k: v for k, v in _plain(step).items() if k not in ("records", "count")})
+    out.line("step", {k: v for k, v in _plain(step).items() if k != "records"})
     start, count = out.file.tell(), 0
     for record in step.records:
         money = [name for name, value in record.values.items() if isinstance(value, Decimal)]
         out.line("record", {"step": step.number, **_plain(record), "money": money})
         count += 1
-    return replace(step, records=FileRecords(str(path), start, count) if count else (), count=count)
+    return replace(step, records=FileRecords(str(path), start, count) if count else (), count=count or step.count)
 
 
 def read(path: Path) -> tuple[Plan, str]:
@@ -190,7 +190,8 @@ def _step(line: Mapping[str, Any]) -> Step:
     body["conditions"] = tuple(_condition(condition) for condition in line["conditions"])
     body["batching"] = Batching(**line["batching"]) if line["batching"] else None
     records = line["records"]
-    return Step(**{**body, "count": records.count, "records": records if records.count else ()})
+    count = records.count or line["count"]
+    return Step(**{**body, "count": count, "records": records if records.count else ()})
 
 
 def _condition(line: Mapping[str, Any]) -> Condition:
