@@ -130,7 +130,7 @@ class Dataverse:
         targets = [{"@odata.type": f"{ACTION_NAMESPACE}.{logical_name}", **row} for row in rows]
         path = f"{entity_set}/{ACTION_NAMESPACE}.CreateMultiple"
         answer = self._send("POST", path, {"Targets": targets})
-        ids = _object(answer.value, path).get("Ids")
+        ids = _object(answer.value, path, sent=True).get("Ids")
         if not isinstance(ids, list) or len(ids) != len(rows):
             raise Unavailable("CreateMultiple did not name one id for each record", where=path, sent=True)
         return tuple(str(one) for one in ids)
