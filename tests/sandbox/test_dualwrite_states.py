@@ -185,7 +185,8 @@ def test_a_start_that_is_to_fail_leaves_the_map_as_it_was(link: Link) -> None:
     assert entry["errorMessage"].startswith("Project validation failed [DIPV1900]")
     assert link.state() == "1"
     link.settings(gateway__start_failures={})
-    link.control("POST", "faults", {"effect": "start_failure", "path": "milestones", "occurrence": 1, "code": "DIPV1020"})
+    fault = {"effect": "start_failure", "path": "milestones", "occurrence": 1, "code": "DIPV1020"}
+    link.control("POST", "faults", fault)
     (entry,) = link.wait(link.ask(START, parameters=SKIP))
     assert "[DIPV1020]" in entry["errorMessage"]
     link.start()
