@@ -62,6 +62,8 @@ class TableSource:
             headings = next(rows, None)
             if headings is None:
                 raise TableError("no-headings", "is empty", "the first row holds the headings")
+            if headings.overflow:
+                raise TableError("misplaced-cell", _far(headings.overflow[0]), row=headings.number)
             yield from self._converted(rows, self._layout(headings), note)
         except TableError as error:
             note(Problem(error.code, Source(file, error.row), error.what, error.do))
@@ -142,23 +144,28 @@ def _values(fields: Iterable[Placed], raw: RawRow) -> tuple[list[Any], _Errors]:
     errors: _Errors = []
     cells = raw.cells
     for field in fields:
+        column = field.column
         try:
-            values.append(field.convert(_cell(cells, field.column)))
+            values.append(None if column < 0 else field.convert(_cell(cells, column)))
         except CellError as error:
             errors.append((field, error))
     return values, errors
 
 
 def _cell(cells: dict[int, Cell] | list[str], column: int) -> Cell:
-    if isinstance(cells, list):
-        return cells[column] if 0 <= column < len(cells) else None
-    return cells.get(column)
+    if isinstance(cells, dict):
+        return cells.get(column)
+    return cells[column] if column < len(cells) else None
+
+
+def _far(cell: str) -> str:
+    return f"the cell {cell} holds a value far outside the table: delete it"
 
 
 def _misplaced(raw: RawRow, found: Layout, nameless: list[int]) -> str:
     """Why cells outside the named columns spoil this row; "" if there are none."""
     if raw.overflow:
-        return f"the cell {raw.overflow[0]} holds a value far outside the table: delete it"
+        return _far(raw.overflow[0])
     width = len(found.headings)
     if isinstance(raw.cells, list):
         if len(raw.cells) > width and any(cell.strip() for cell in raw.cells[width:]):
