@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from statecfg.sandbox.finance.catalog import (
@@ -24,8 +24,8 @@ from statecfg.sandbox.finance.catalog import (
     entity_set,
 )
 from statecfg.sandbox.finance.conditions import Condition, condition, joined
-from statecfg.sandbox.finance.filtering import FilterRefused, Node, parsed
-from statecfg.sandbox.finance.wire import Shown, etag, row_reader
+from statecfg.sandbox.finance.filtering import Node, parsed
+from statecfg.sandbox.finance.wire import Shown, row_reader
 from statecfg.sandbox.tables import Column
 from statecfg.sandbox.world import Tx, quoted
 
@@ -331,9 +331,3 @@ def _flag(options: Mapping[str, str], name: str) -> bool:
 
 def _no_property(target: EntitySet, name: str) -> str:
     return f"Could not find a property named '{name}' on type '{NAMESPACE}.{target.entity}'."
-
-
-__all__ = [
-    "FilterRefused", "Page", "Query", "QueryRefused", "Scope", "etag", "expanded", "is_cross_company", "one",
-    "query_of", "replace", "run",
-]  # fmt: skip

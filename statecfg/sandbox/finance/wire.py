@@ -1,4 +1,4 @@
-"""Values of an entity set on their way out and in: exact numbers, enum members, dates, ETags, JSON.
+"""Values of an entity set on their way out and in: exact numbers, enum members, dates, ETags.
 
 Numbers leave as plain JSON numbers with all their digits and come in as decimals; no float is ever made.
 Source: reference/finance-and-operations.md, 3.3 and 3.4.
@@ -11,8 +11,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
-
-import msgspec
 
 from statecfg.sandbox.finance.catalog import (
     NO_DATE,
@@ -28,8 +26,6 @@ INT32 = 2**31 - 1
 INT64 = 2**63 - 1
 TEXT_LIMIT = 4000
 
-_encoder = msgspec.json.Encoder(decimal_format="number")
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
 # Names of date columns that carry a time of day; all others are plain days, which travel at noon.
 _TIMED = ("DateTime", "CreatedOn", "Timestamp", "Valid")
 
@@ -41,19 +37,6 @@ class Unacceptable(ValueError):
         super().__init__(message)
         self.field = field
         self.message = message
-
-
-def encoded(value: Any) -> bytes:
-    """JSON with exact numbers."""
-    return _encoder.encode(value)
-
-
-def decoded(body: bytes) -> Any:
-    """A JSON body with Decimal for every number that isn't whole. Raises ValueError."""
-    try:
-        return _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError, InvalidOperation) as cause:
-        raise ValueError(str(cause)) from cause
 
 
 def etag(row: Mapping[str, Any]) -> str:

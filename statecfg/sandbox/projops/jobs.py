@@ -31,7 +31,6 @@ _BOTH = (CREATE, CONFIRM)
 def register(world: World) -> None:
     """Have due jobs done before any request is handled."""
 
-
     def watch(_service: str, _method: str, _path: str) -> None:
         run_due(world)
 
