@@ -77,12 +77,14 @@ class Kind(Protocol):
 
     Spec: a frozen dataclass, the YAML of this kind (fields are keys; a trailing underscore is dropped). Row: the
     NamedTuple of its record file, or None; its first field is `row: int`, field types are str, Decimal, date, bool,
-    each `| None` if it may be empty.
+    each `| None` if it may be empty. Wants: a frozen dataclass, the YAML of a `while` clause on this kind; None = no
+    `while` can be about it.
     """
 
     name: ClassVar[str]
     Spec: ClassVar[type]
     Row: ClassVar[type | None]
+    Wants: ClassVar[type | None] = None
 
     @classmethod
     def problems(cls, desired: Desired) -> Iterable[Problem]:

@@ -22,7 +22,7 @@ from statecfg.resources.map import decide, drifting, fencing, findings, sending,
 from statecfg.resources.map.originals import Resolution, resolve
 from statecfg.resources.map.reading import NO_MAPPING, Reader, seen_of
 from statecfg.resources.map.rows import canonical
-from statecfg.resources.map.spec import TRANSACTION_STATUS, MapLive, MapSpec, Version, VersionSpec
+from statecfg.resources.map.spec import TRANSACTION_STATUS, MapLive, MapSpec, MapWants, Version, VersionSpec
 from statecfg.resources.map.witnesses import judged
 from statecfg.resources.services import Services
 
@@ -33,6 +33,7 @@ class Maps(Kind):
     name: ClassVar[str] = "map"
     Spec: ClassVar[type] = MapSpec
     Row: ClassVar[type | None] = None
+    Wants: ClassVar[type | None] = MapWants
 
     def __init__(self, services: Services, declared: dict[str, tuple[VersionSpec, ...]]) -> None:
         self._services = services

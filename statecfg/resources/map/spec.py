@@ -55,6 +55,15 @@ class MapSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MapWants:
+    """A clause of a `while` on a map (rules 2.1). cutover: the version that this phase declares."""
+
+    running: Running | None = None
+    version: Literal["cutover", "original"] | None = None
+    mappings: Literal["exact"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A saved version: publisher, number, and the service's id ("" while it is only planned)."""
 
