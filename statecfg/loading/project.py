@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def _loaded(
     states = read_states(folder, declared, vocabulary, problems)
     for desired in _declared(states):
         if desired.spec is not None:
-            problems.extend(vocabulary.kinds[desired.address.kind].problems(desired))
+            problems.extend(_of_kind(vocabulary.kinds[desired.address.kind], desired))
     _check_extra(declared.extra, declared.variables, problems)
     if declared.environment is None:
         return None
@@ -130,6 +130,17 @@ def _loaded(
 
 def _declared(states: StateSet) -> list[Desired]:
     return [desired for phase in states.phases.values() for desired in phase.resources]
+
+
+def _of_kind(kind: Any, desired: Desired) -> Iterator[Problem]:
+    """What the kind finds wrong itself; records that could not be read at all say nothing."""
+    source = desired.records
+    if isinstance(source, TableSource) and source.unreadable and not source.readable:
+        desired = replace(desired, records=None)
+    for problem in kind.problems(desired):
+        if source is not None and problem.where.file == source.path:
+            problem = replace(problem, where=replace(problem.where, file=shown(Path(source.path))))
+        yield problem
 
 
 def _check_extra(names: Iterable[str], variables: Variables, problems: Problems) -> None:

@@ -237,9 +237,12 @@ class _Reading:
                 yield Condition(address, wants, place)
 
     def _wants(self, clause: MapNode, kind: str) -> Mapping[str, Any] | None:
-        """What a clause asks, valid by the kind's `Wants` if it has one."""
+        """What a clause asks, valid by the kind's `Wants`."""
         declared = getattr(self.vocabulary.kinds[kind], "Wants", None)
-        if declared is not None and shape_of(declared).value(clause, self.problems, f"this `while` on {kind}") is None:
+        if declared is None:
+            self.problems.add("wrong-while", clause.source, f"`while` can't be about {kind}")
+            return None
+        if shape_of(declared).value(clause, self.problems, f"this `while` on {kind}") is None:
             return None
         given = {key: plain(node) for key, node in clause.entries.items()}
         if not given:

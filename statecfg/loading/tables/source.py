@@ -22,7 +22,7 @@ from statecfg.model.address import Source
 from statecfg.model.columns import Columns
 from statecfg.model.errors import DeclarationError, Problem
 
-MOST_PROBLEMS = 200
+MOST_PROBLEMS = 5_000
 WORKBOOKS = (".xlsx", ".xlsm")
 TEXTS = (".csv", ".txt", ".tsv")
 
@@ -33,8 +33,8 @@ Note = Callable[[Problem], None]
 class TableSource:
     """The records of one csv or xlsx file, as tuples of `row`. See RecordSource.
 
-    stamp: size and time of change when its digest was taken. unreadable: rows that could not be read; they are left
-    out then, so sums over the others say nothing.
+    stamp: size and time of change when its digest was taken. readable, unreadable: rows; the latter are left out when
+    it is iterated, which only happens to find further problems, never to write.
     """
 
     path: str
@@ -45,6 +45,7 @@ class TableSource:
     delimiter: str
     encoding: str
     stamp: tuple[int, int]
+    readable: int = 0
     unreadable: int = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -311,4 +312,4 @@ def _checked(source: TableSource, problems: Problems) -> TableSource:
     problems.extend_warnings(headings.warnings if headings else ())
     if not good and not found:
         problems.warn("no-records", Source(file), "holds headings but no record")
-    return replace(source, unreadable=len(rows))
+    return replace(source, readable=good, unreadable=len(rows))
