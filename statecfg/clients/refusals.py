@@ -59,6 +59,12 @@ _DO: Mapping[type[ApiError], str] = {
     Unavailable: "Look whether the service is up and its address in the inventory right, then run the command again.",
 }
 
+# Source: reference/finance-and-operations.md, "Registration in F&O".
+_REGISTER = (
+    "Register the client in System administration > Setup > Microsoft Entra applications, with a user that has "
+    "the roles it needs."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -99,6 +105,8 @@ def advice(kind: type[ApiError], service: str) -> str:
         return (
             "Sign in a user for the gateway (`auth.dualwrite`: refresh_token or device_code): it takes no application."
         )
+    if service == "finance" and kind in (SignInRefused, Forbidden):
+        return _REGISTER
     return _DO.get(kind, "").format(key=f"`{service}`")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ LARGEST_BODY = 512 * 1024 * 1024
 # A failure of the service's own code (500), or a body that isn't what it claims, may be the same every time.
 FEW = 4
 FIRST_WAIT_S = 0.5
+# "Retry-After: 0" from a service under load is no invitation to hammer it.
+SHORTEST_PAUSE_S = 0.1
 LONGEST_WAIT_S = 30.0
 
 
@@ -98,6 +101,7 @@ class _Turn:
     attempts: int = 0
     refused: str = ""
     lost: bool = False
+    request_id: str = ""
 
 
 class Transport:
@@ -163,8 +167,10 @@ class Transport:
         header = self._bearer.header(request.service, turn.refused)
         with self._lock:
             self._count += 1
+        # Named by us too, so that the service's support can find a request whose answer was lost.
+        turn.request_id = str(uuid.uuid4())
         try:
-            status, headers, body = self._exchange(request, header, turn.deadline)
+            status, headers, body = self._exchange(request, header, turn)
         except requests.RequestException as error:
             raise self._unanswered(request, turn, error) from error
         self._reached.add(request.service)
@@ -178,20 +184,21 @@ class Transport:
             return Answer(status, headers, None, self.clock())
         raise self._refused(request, turn, status, headers, body)
 
-    def _exchange(self, request: Request, header: str, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
+    def _exchange(self, request: Request, header: str, turn: _Turn) -> tuple[int, Mapping[str, str], bytes]:
         """One request on the wire: (status, headers, whole body). Raises requests' own errors."""
-        left = max(deadline - self.clock(), 1.0)
+        left = max(turn.deadline - self.clock(), 1.0)
         answer_s = READ_S if request.method == "GET" else WRITE_S
+        headers = {**request.headers, "Authorization": header, "x-ms-client-request-id": turn.request_id}
         with self._session.request(
             request.method,
             request.url,
-            headers={**request.headers, "Authorization": header},
+            headers=headers,
             data=request.body,
             timeout=(min(CONNECT_S, left), min(answer_s, left)),
             allow_redirects=False,
             stream=True,
         ) as response:
-            return response.status_code, response.headers, self._whole_body(response, deadline)
+            return response.status_code, response.headers, self._whole_body(response, turn.deadline)
 
     def _whole_body(self, response: requests.Response, deadline: float) -> bytes:
         chunks: list[bytes] = []
@@ -220,6 +227,7 @@ class Transport:
         turn.lost = turn.lost or left
         what = f"{service_name(request.service)} gave no whole answer: {outages.reason(error)}"
         refusal = self._unavailable(request, what, sent=turn.lost)
+        refusal.request_id = turn.request_id
         if outages.untrusted(error):
             refusal.do = "Set `ca_file` of this environment to the authority (PEM) that signs the certificate."
             return _Failure(refusal, again=False)
@@ -243,6 +251,7 @@ class Transport:
         """Wait before the next attempt, or raise the error if there is to be none."""
         wait_s = failure.wait_s if failure.wait_s is not None else _backoff(turn.attempts)
         if failure.pauses_all:
+            wait_s = max(wait_s, SHORTEST_PAUSE_S)
             self._hold(request.service, wait_s)
         spent = failure.limited and turn.attempts >= FEW
         if spent or not failure.again or self.clock() + wait_s > turn.deadline:

@@ -139,6 +139,13 @@ def test_an_unsafe_write_is_sent_once_and_said_to_be_in_doubt(serve: Serve, tran
     assert len(server.seen) == 1
 
 
+def test_a_lost_request_is_named_as_it_was_sent(serve: Serve, transport_to: To) -> None:
+    server = serve(in_turn(DROPPED))
+    with pytest.raises(Unavailable) as caught:
+        transport_to(server).send(post(server))
+    assert caught.value.request_id == server.seen[0].headers["x-ms-client-request-id"]
+
+
 def test_a_body_that_is_not_json_is_no_success(serve: Serve, transport_to: To) -> None:
     server = serve(in_turn(Reply(200, b"<html>Sign in</html>", {"Content-Type": "text/html"})))
     with pytest.raises(Unavailable, match="no json"):
