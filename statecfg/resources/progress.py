@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TypeVar
 
-from statecfg.model.declared import Seen
+from statecfg.model.declared import Phase, Seen, StateSet
 from statecfg.model.window import Window
-from statecfg.resources.map.spec import TRANSACTION_STATUS, MapLive
+from statecfg.resources.map.spec import TRANSACTION_STATUS, MapLive, MapSpec, Version, VersionSpec
 from statecfg.resources.milestones.live import MilestonesLive
 
 T = TypeVar("T")
 
 
-def begun_next(seen: Seen, window: Window | None, following: str, declared: Collection[tuple[str, str]]) -> bool:
-    """Whether phase `following` has begun, so that the one before it is passed (rules 1.1).
+def begun_next(phase: Phase, states: StateSet, seen: Seen, window: Window | None) -> bool:
+    """Whether the phase that follows `phase` has begun, so that `phase` is passed (rules 1.1).
 
-    seen: what was read of the three maps and of the milestones. declared: identities of every map version that a
-    phase declares (`Version.identity`). The run file may say so; a run file that doesn't know of it yet proves
-    nothing, since the next phase may have been applied from elsewhere, so the live systems are asked as well.
+    seen: what was read of the three maps and of the milestones. The run file may say so; one that doesn't know of
+    it yet proves nothing, since the next phase may have been applied from elsewhere, so the live systems count too.
     """
-    if window is not None and following in window.begun:
+    if not phase.next:
+        return False
+    if window is not None and phase.next in window.begun:
         return True
     maps, milestones = list(_values(seen, MapLive)), list(_values(seen, MilestonesLive))
-    final = sum(live.settled for live in milestones)
-    if not final or not any(_is_back(live, declared) for live in maps):
+    declared = declared_versions(states)
+    if not any(live.settled for live in milestones) or not any(_is_back(live, declared) for live in maps):
         return False
     return any(live.state == "running" for live in maps) or all(live.complete for live in milestones)
+
+
+def declared_versions(states: StateSet) -> frozenset[tuple[str, str]]:
+    """Identities of every map version that a phase declares."""
+    specs = (d.spec.version for phase in states.phases.values() for d in phase.resources if isinstance(d.spec, MapSpec))
+    return frozenset(Version(spec.publisher, spec.number).identity for spec in specs if isinstance(spec, VersionSpec))
 
 
 def _is_back(live: MapLive, declared: Collection[tuple[str, str]]) -> bool:

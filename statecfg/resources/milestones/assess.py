@@ -14,7 +14,17 @@ from hashlib import blake2b
 from statecfg.model.declared import Desired
 from statecfg.resources.milestones.decide import FINAL, Match, Verdict, is_invoiced, matched
 from statecfg.resources.milestones.key import normal, row_text
-from statecfg.resources.milestones.live import NONE, Entry, Ids, Known, LineInfo, MilestonesLive, Tally, unpacked
+from statecfg.resources.milestones.live import (
+    NONE,
+    ON_INVOICE,
+    Entry,
+    Ids,
+    Known,
+    LineInfo,
+    MilestonesLive,
+    Tally,
+    unpacked,
+)
 from statecfg.resources.milestones.spec import MilestoneRow, MilestonesSpec
 from statecfg.resources.milestones.wording import Notes
 
@@ -44,10 +54,12 @@ class _Count:
     tax: Decimal = Decimal(0)
     found: int = 0
     digest: int = 0
+    on_invoices: int = 0
 
     def tally(self) -> Tally:
         return Tally(
             rows=self.rows, amount=self.amount, tax=self.tax, found=self.found, digest=self.digest % WHOLE,
+            on_invoices=self.on_invoices,
             **self.verdicts,
         )  # fmt: skip
 
@@ -121,6 +133,7 @@ class Assessment:
         if match.entry.status != NONE or match.entry.finance != NONE:
             count.found += 1
             count.digest += digest(match.id, match.entry)
+            count.on_invoices += match.entry.status >= ON_INVOICE
         self._ours.append(match.id)
         if match.id != match.computed:
             self._adopted[match.computed] = match.id
