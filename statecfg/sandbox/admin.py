@@ -47,13 +47,11 @@ class AdminError(Exception):
 
 
 class Admin:
-    """The service. urls: where the other services are, by name, each `https://host:port`."""
+    """The service. urls: the base address of another service by its name, `https://host:port`."""
 
     name = "admin"
 
-    def __init__(
-        self, world: World, tokens: Tokens, environment_id: str, urls: Callable[[], Mapping[str, str]]
-    ) -> None:
+    def __init__(self, world: World, tokens: Tokens, environment_id: str, urls: Callable[[str], str]) -> None:
         self._world = world
         self._tokens = tokens
         self._environment_id = environment_id
@@ -131,7 +129,7 @@ class Admin:
             "linkedEnvironmentMetadata": self._dataverse(),
         }
         if settings["admin.linked"]:
-            properties["linkedAppMetadata"] = {"type": "Internal", "url": f"{self._urls()['finance']}/", "version": ""}
+            properties["linkedAppMetadata"] = {"type": "Internal", "url": f"{self._urls('finance')}/", "version": ""}
         return {
             "id": f"/providers/Microsoft.BusinessAppPlatform/scopes/admin/environments/{key}",
             "name": key,
@@ -141,7 +139,7 @@ class Admin:
         }
 
     def _dataverse(self) -> dict[str, Any]:
-        url = self._urls()["dataverse"]
+        url = self._urls("dataverse")
         with self._world.reading() as tx:
             organization = next(tx.select("organization", limit=1), None) or {}
         linked = {
