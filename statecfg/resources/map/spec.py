@@ -64,15 +64,6 @@ class MapWants:
 
 
 @dataclass(frozen=True, slots=True)
-class MapWants:
-    """What a `while` may ask of a map. version: the one that the phase declares, or the one from before the window."""
-
-    running: Running
-    version: Literal["cutover", "original"] | None = None
-    mappings: Literal["exact"] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Version:
     """A saved version: publisher, number, and the service's id ("" while it is only planned)."""
 
