@@ -108,9 +108,7 @@ def _version_spec(
     map_members: Mapping[str, Any], members: Mapping[str, Any], clr_type: str, extras: tuple[str, ...]
 ) -> VersionSpec:
     blocks = _content()["lines"]
-    bare = TaskMapping(
-        map_members["label"], map_members["set"], (), dataverse_filter=map_members.get("filter", "")
-    )
+    bare = TaskMapping(map_members["label"], map_members["set"], (), dataverse_filter=map_members.get("filter", ""))
     for block in (*members["lines"], *extras):
         bare = bare.with_lines(tuple(_line(text, clr_type) for text in blocks[block]))
     sole = len(map_members["versions"]) == 1

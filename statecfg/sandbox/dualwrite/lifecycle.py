@@ -20,6 +20,7 @@ from statecfg.sandbox.dualwrite.mapping import mapping_from
 from statecfg.sandbox.dualwrite.runtime import Runtime
 from statecfg.sandbox.dualwrite.tables import CATCH_UP_ERRORS, MAPS, QUEUE, REQUESTS, TEMPLATES
 from statecfg.sandbox.dualwrite.validation import problems
+from statecfg.sandbox.wire import json_bytes
 from statecfg.sandbox.world import Row, Tx
 
 _SYNCING = "initial_sync"
@@ -68,7 +69,7 @@ class Lifecycle:
             tx.insert(REQUESTS, {
                 "id": request, "map": each.map_name, "action": action, "state": codes.WAITING,
                 "created": tx.world.timestamp(), "modified": tx.world.timestamp(), "template": each.template,
-                "body": json.dumps(each.parameters), "reads": reads, "due": due.isoformat(),
+                "body": json_bytes(each.parameters).decode(), "reads": reads, "due": due.isoformat(),
                 "position": tx.next_number(REQUESTS),
             })  # fmt: skip
             self._show_sync(tx, action, each, request)

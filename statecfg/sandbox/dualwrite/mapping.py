@@ -206,7 +206,8 @@ def _only_leg(task: Mapping[str, Any]) -> Mapping[str, Any]:
 def _transform_from(members: Any) -> Transform:
     if not isinstance(members, dict):
         raise NotAMapping("a value transform is no object")
-    pairs = members.get("valueMap") or {}
+    given = members.get("valueMap")
+    pairs = {} if given is None else given
     if not isinstance(pairs, dict):
         raise NotAMapping("valueMap is no object")
     default = members.get("defaultValue")

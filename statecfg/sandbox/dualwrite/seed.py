@@ -81,9 +81,7 @@ def _original(tx: Tx, name: str) -> Original:
     described = tx.get(MAPS, name) or {}
     template = tx.get(TEMPLATES, described["template"]) or {}
     running = described["state"] == codes.RUNNING
-    return Original(
-        name, described["entity_set"], described["label"], template["author"], template["version"], running
-    )
+    return Original(name, described["entity_set"], described["label"], template["author"], template["version"], running)
 
 
 def _specs(tx: Tx) -> tuple[MapSpec, ...]:

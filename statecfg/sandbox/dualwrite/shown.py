@@ -163,9 +163,7 @@ def connection_set(tx: Tx, link: Mapping[str, Any], sides: Sides) -> dict[str, A
     }  # fmt: skip
 
 
-def environment(
-    tx: Tx, link: Mapping[str, Any], sides: Sides, maps: Iterable[Row], *, finance: bool
-) -> dict[str, Any]:
+def environment(tx: Tx, link: Mapping[str, Any], sides: Sides, maps: Iterable[Row], *, finance: bool) -> dict[str, Any]:
     """One side of the link with the schemas of some maps as the gateway remembers them."""
     name = sides.finance if finance else sides.dataverse
     url = sides.finance_url if finance else sides.dataverse_url
