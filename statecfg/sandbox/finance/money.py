@@ -12,14 +12,16 @@ from statecfg.sandbox.finance.catalog import table_of
 from statecfg.sandbox.world import Tx
 
 CURRENCIES = "transactioncurrency"
+_LEDGER_CURRENCY = f'SELECT "AccountingCurrency" FROM "{table_of("Ledgers")}" WHERE "LegalEntityId" = ?'  # noqa: S608
 _CENT = Decimal("0.01")
 _EXACT = Context(prec=40)
 
 
 def accounting_currency(tx: Tx, company: str) -> str:
     """The currency a company's ledger is kept in, "" if it has no ledger."""
-    ledger = tx.get(table_of("Ledgers"), company)
-    return str(ledger["AccountingCurrency"]) if ledger else ""
+    # Asked for every row of a bulk write: only the one column is read.
+    found = tx.connection.execute(_LEDGER_CURRENCY, (company,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def rate(tx: Tx, source: str, target: str) -> Decimal:

@@ -16,7 +16,7 @@ from typing import Any
 from statecfg.sandbox.finance.catalog import COMPANY, NO_GUID, PROPOSALS, entity_sets, table_of
 from statecfg.sandbox.finance.money import to_accounting
 from statecfg.sandbox.hooks import CREATE, DELETE, UPDATE, Refused
-from statecfg.sandbox.world import Row, Tx, World
+from statecfg.sandbox.world import Row, Tx, World, quoted
 
 Values = Mapping[str, Any]
 
@@ -128,8 +128,9 @@ def _milestone(tx: Tx, values: Values) -> dict[str, Any]:
     row = dict(values)
     company = str(row.get(COMPANY, ""))
     _needs_contract_line(tx, row)
-    row["ContractLineMilestoneIdentifier"] = f"{company.upper()}-{tx.next_number('fo.milestone/' + company):08d}"
-    row["TransactionId"] = f"OA{tx.next_number('fo.onaccount/' + company):010d}"
+    number = tx.next_number(f"fo.milestone/{company}")
+    row["ContractLineMilestoneIdentifier"] = f"{company.upper()}-{number:08d}"
+    row["TransactionId"] = f"OA{number:010d}"
     row.setdefault("TransStatus", NO_STATUS)
     if row.get("ContractLineMilestoneGuid") in (None, NO_GUID):
         row["ContractLineMilestoneGuid"] = tx.world.new_guid()
@@ -150,10 +151,17 @@ def _milestone_amounts(tx: Tx, row: Values) -> dict[str, Any]:
 def _needs_contract_line(tx: Tx, row: Values) -> None:
     if not tx.world.settings["finance.needs_contract_line"]:
         return
-    found = tx.find(table_of("ProjectContractLines"), ContractLineId=str(row.get("ContractLineId") or ""))
-    if not any(line[COMPANY] == row.get(COMPANY) for line in found):
+    sought = {COMPANY: row.get(COMPANY), "ContractLineId": str(row.get("ContractLineId") or "")}
+    if not _exists(tx, table_of("ProjectContractLines"), sought):
         reason = f"The contract line '{row.get('ContractLineId', '')}' does not exist in {row.get(COMPANY, '')}."
         raise Refused("", f"{reason} {_validate_write('ProjOnAccTrans')}")
+
+
+def _exists(tx: Tx, table: str, texts: Values) -> bool:
+    """Whether a row has these texts. Asked for every row of a bulk write: it reads no row."""
+    where = " AND ".join(f"{quoted(name)} = ?" for name in texts)
+    sql = f"SELECT 1 FROM {quoted(table)} WHERE {where} LIMIT 1"  # noqa: S608 - catalog names only
+    return tx.connection.execute(sql, tuple(texts.values())).fetchone() is not None
 
 
 def _validate_write(source: str) -> str:
@@ -188,7 +196,7 @@ def _estimate_project(tx: Tx, milestone: Values) -> None:
     if not tx.world.settings["finance.estimate_project"] or not line:
         return
     table, company = table_of("ProjectsV2"), milestone[COMPANY]
-    if tx.find(table, dataAreaId=company, IntegrationSourceDataId=line):
+    if _exists(tx, table, {COMPANY: company, "IntegrationSourceDataId": line}):
         return
     number = tx.next_number(f"fo.estimateproject/{company}")
     row = {

@@ -55,27 +55,30 @@ def _check_tax(tx: Tx, row: Changes) -> None:
         raise refused("The tax of a milestone must be zero when its amount is zero.")
 
 
+_JUDGED = f"""
+    SELECT line.salesorderdetailname, line.msdyn_billingmethod, line.msdyn_project, line.salesorderid,
+           contract.ordernumber, contract.transactioncurrencyid
+    FROM {LINE} AS line LEFT JOIN {CONTRACT} AS contract ON contract.salesorderid = line.salesorderid
+    WHERE line.salesorderdetailid = ?
+"""  # noqa: S608 - catalog names only
+
+
 def _check_line(tx: Tx, row: Changes) -> None:
     """A milestone stands on a fixed-price contract line with a project, in the contract's currency."""
     line_id = row.get("msdyn_contractlineid")
-    line = tx.get(LINE, line_id) if line_id else None
-    if line is None:
+    # Asked for every row of a bulk create: only what is judged is read.
+    found = tx.connection.execute(_JUDGED, (line_id,)).fetchone() if line_id else None
+    if found is None:
         raise refused("A milestone needs a project contract line.")
-    if line["msdyn_billingmethod"] != codes.FIXED_PRICE:
-        raise refused(f"Contract line {line['salesorderdetailname']} is not fixed price; it cannot have milestones.")
-    if not line["msdyn_project"]:
-        raise refused(f"Contract line {line['salesorderdetailname']} has no project; it cannot have milestones.")
-    _check_contract(tx, row, line)
-
-
-def _check_contract(tx: Tx, row: Changes, line: Row) -> None:
-    contract_id = row.get("msdyn_contract") or line["salesorderid"]
-    if line["salesorderid"] != contract_id:
-        raise refused(f"Contract line {line['salesorderdetailname']} belongs to another project contract.")
-    contract = tx.get(CONTRACT, contract_id) if contract_id else None
-    currency = row.get("transactioncurrencyid")
-    if contract is not None and currency and currency != contract["transactioncurrencyid"]:
-        raise refused(f"The currency of a milestone must be that of project contract {contract['ordernumber']}.")
+    name, method, project, contract, number, currency = found
+    if method != codes.FIXED_PRICE:
+        raise refused(f"Contract line {name} is not fixed price; it cannot have milestones.")
+    if not project:
+        raise refused(f"Contract line {name} has no project; it cannot have milestones.")
+    if row.get("msdyn_contract") and row["msdyn_contract"] != contract:
+        raise refused(f"Contract line {name} belongs to another project contract.")
+    if currency and row.get("transactioncurrencyid") and row["transactioncurrencyid"] != currency:
+        raise refused(f"The currency of a milestone must be that of project contract {number}.")
 
 
 _PLACING = ("msdyn_contractlineid", "msdyn_contract", "transactioncurrencyid")
