@@ -38,7 +38,9 @@ class FinancialDimensions(Check):
         self._services = services
 
     def look(self, requirement: Requirement, seen: Seen) -> Iterable[Finding]:
-        lines = [line for live in seen.values() if isinstance(live.value, MilestonesLive) for line in live.value.known.lines]
+        lines = [
+            line for live in seen.values() if isinstance(live.value, MilestonesLive) for line in live.value.known.lines
+        ]
         now = self._dimensions(sorted({line.contract for line in lines}))
         found = [*_missing(lines, now), *_empty(lines, now)]
         yield from found or [
