@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from statecfg.clients.redaction import Redaction
 from statecfg.clients.secrets import Secrets
@@ -20,6 +19,7 @@ from statecfg.clients.session import Session
 from statecfg.clients.token import GATEWAY_SCOPE, Tokens, credentials_of
 from statecfg.model.environment import Auth, Environment, Secret, SignIn
 from statecfg.model.errors import SignInRefused, Unavailable
+from tests.clients.certificate import self_signed
 from tests.clients.entra import CLIENT, TENANT, USER, Entra
 from tests.clients.scripted import DROPPED, Clock, Reply, Server
 
@@ -123,14 +123,11 @@ def test_a_refused_token_is_replaced_once_for_all_who_had_it(desk: Desk) -> None
 
 @pytest.fixture(scope="module")
 def pem() -> str:
-    import trustme
-
-    certificate = trustme.CA().issue_cert("client")
-    key = rsa.generate_private_key(65537, 2048)
+    key, certificate = self_signed()
     text = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    return text + certificate.cert_chain_pems[0].bytes().decode()
+    return text + certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def test_a_certificate_signs_in_with_a_signed_assertion(desk: Desk, tmp_path: Path, pem: str) -> None:
