@@ -77,6 +77,8 @@ def start_detached(directory: Path, arguments: Sequence[str], ready_s: float = R
     if found is None:
         child.terminate()
         raise NotStarted(f"it wasn't ready within {ready_s:.0f} s; see {log}")
+    # It is meant to outlive us: nobody waits for it, and Python needn't warn that nobody did.
+    child.returncode = 0
     return found
 
 

@@ -37,8 +37,9 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """Everything that names one sandbox and lets somebody in."""
+    """Everything that names one sandbox and lets somebody in. seed: what all of it follows from."""
 
+    seed: int
     tenant: str
     environment: str
     organization: str
@@ -71,6 +72,7 @@ def identities(seed: int) -> Identities:
         return Person(made(name), name, f"{name.lower().replace(' ', '.')}@contoso.example")
 
     return Identities(
+        seed=seed,
         tenant=made("tenant"),
         environment=made("environment"),
         organization=made("organization"),

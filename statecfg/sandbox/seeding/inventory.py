@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from statecfg.sandbox.dualwrite.seed import Original
 from statecfg.sandbox.seeding.addresses import CA_FILE, Addresses, write_private
 from statecfg.sandbox.seeding.identities import GATEWAY_CLIENT, Identities
 
@@ -19,20 +20,8 @@ ENVIRONMENT = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
-    """What a table map runs on before the cutover. name: `milestones`, `actuals` or `invoices`."""
-
-    name: str
-    entity_set: str
-    label: str
-    publisher: str
-    number: str
-    running: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
-    """What the inventory says of one seeded world."""
+    """What the inventory says of one seeded world. key: the columns that tell its milestones apart."""
 
     legal_entities: Sequence[str]
     originals: Sequence[Original]
@@ -100,13 +89,7 @@ admin:
   environment: {_text(people.environment)}
 
 auth:
-  dataverse:
-    client_id: {_text(people.client_id)}
-    client_secret: {{file: {_text(secrets / "client_secret")}}}
-  finance:
-    client_id: {_text(people.client_id)}
-    client_secret: {{file: {_text(secrets / "client_secret")}}}
-  admin:
+  dataverse:                # also for finance and the admin API
     client_id: {_text(people.client_id)}
     client_secret: {{file: {_text(secrets / "client_secret")}}}
   dualwrite:                # takes no app-only token: a person signed in once, this is their refresh token
@@ -133,7 +116,7 @@ def _map(original: Original) -> str:
   {original.name}:
     entity_set: {_text(original.entity_set)}
     entity: {_text(original.label)}
-    original: {{publisher: {_text(original.publisher)}, number: {_text(original.number)}, running: {running}}}
+    original: {{publisher: {_text(original.publisher)}, number: {_text(original.version)}, running: {running}}}
 """
 
 

@@ -7,6 +7,7 @@ millisecond a row, copies a tenth of that, and the result is the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -20,6 +21,7 @@ from statecfg.sandbox.world import Row, Tx
 
 ID = "msdyn_contractlinescheduleofvalueid"
 GIVEN_ANEW = ("RecId", "RecVersion")
+NUMBERED = ("ContractLineMilestoneIdentifier", "TransactionId")
 
 
 def patterns(milestones: Sequence[Milestone]) -> tuple[list[Milestone], list[tuple[Milestone, list[Milestone]]]]:
@@ -48,14 +50,11 @@ def _dataverse_row(dataverse: DataverseRows, pattern: Row, m: Milestone) -> Row:
 
 def _finance_rows(tx: Tx, dataverse: DataverseRows, pattern: Row, others: Sequence[Milestone]) -> Iterator[Row]:
     company = pattern["dataAreaId"]
-    identifiers = _numbers(tx, f"fo.milestone/{company}", len(others))
-    transactions = _numbers(tx, f"fo.onaccount/{company}", len(others))
-    for m, identifier, transaction in zip(others, identifiers, transactions, strict=True):
+    for m, number in zip(others, _numbers(tx, f"fo.milestone/{company}", len(others)), strict=True):
         day = f"{m.date.isoformat()}T12:00:00Z"
         yield {
             **pattern,
-            "ContractLineMilestoneIdentifier": f"{company.upper()}-{identifier:08d}",
-            "TransactionId": f"OA{transaction:010d}",
+            **{name: _renumbered(pattern[name], number) for name in NUMBERED},
             "ContractLineMilestoneGuid": dataverse.id("milestone", *m.key),
             "Description": m.name,
             "Amount": m.amount,
@@ -65,6 +64,13 @@ def _finance_rows(tx: Tx, dataverse: DataverseRows, pattern: Row, others: Sequen
             "LedgerTransactionDate": day,
             **dict.fromkeys(GIVEN_ANEW),
         }
+
+
+def _renumbered(text: str, number: int) -> str:
+    """The text with another number at its end, as wide as the one before."""
+    digits = re.search(r"\d+$", text)
+    width = len(digits[0]) if digits else 0
+    return f"{text[: len(text) - width]}{number:0{width}d}"
 
 
 def _numbers(tx: Tx, sequence: str, count: int) -> range:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.dualwrite.seed import seed_maps
+from statecfg.sandbox.finance.actions import refresh_entities
 from statecfg.sandbox.finance.catalog import PROPOSAL_LINES, PROPOSALS
 from statecfg.sandbox.finance.importing import STAGING, import_from_staging
 from statecfg.sandbox.finance.ledger import Entry, Share, book
@@ -31,11 +32,14 @@ BATCH = 1000
 
 
 def clear(world: World) -> None:
-    """Empty every table and every number sequence; settings stay."""
+    """Empty every table and every number sequence, and turn every setting back."""
     with world.transaction() as tx:
         for table in world.tables:
             tx.connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own catalog
-        tx.connection.execute('DELETE FROM "world.numbers"')
+        for table in ("world.numbers", "world.settings"):
+            tx.connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of the store's own
+    world.settings.reload({})
+    world.random.seed(world.seed)
 
 
 def plant(world: World, company: Portfolio, people: Identities) -> None:
@@ -62,6 +66,7 @@ def _earlier(world: World) -> Iterator[None]:
 
 
 def _plant_standing(tx: Tx, company: Portfolio, people: Identities, dataverse: DataverseRows) -> None:
+    refresh_entities(tx)
     for table, rows in (*dataverse.tables(), *FinanceRows(company, people, dataverse).tables()):
         tx.insert_many(table, rows)
 
