@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from statecfg.sandbox.dataverse import records
-from statecfg.sandbox.dualwrite.seed import CUSTOM_SOLUTION, PROJECT_SOLUTION
-from statecfg.sandbox.dualwrite.solutions import begin_import
+from statecfg.sandbox.dualwrite.seed import CUSTOM_SOLUTION, PROJECT_SOLUTION, TRIAL_SOLUTION
+from statecfg.sandbox.dualwrite.solutions import add_to_solution, begin_import
 from statecfg.sandbox.world import Refused
 from tests.sandbox.dualwrite_world import (
     ACTUALS,
@@ -193,6 +193,26 @@ def test_the_publisher_may_stand_elsewhere(tmp_path) -> None:
             link.create({**copied, "msdyn_version": version, **column}, table=MAP_ROWS)
         restore(link)
         assert [a for a, n in on_offer(link) if n in ("1.0.0.8", "1.0.0.9")] == ["Unknown", "Default publisher"]
+
+
+def test_the_publisher_may_be_the_solutions(tmp_path) -> None:
+    with running_link(tmp_path, **{"map_row.author_column": ""}) as link:
+        assert on_offer(link)[2:] == [
+            ("Microsoft", "1.0.0.7"),
+            ("CDS Default Publisher", "1.0.0.7"),
+            ("Default publisher", "9.9.9.9"),
+        ]
+        assert {row["msdyn_author"] for row in link.rows(MAP_ROWS)} == {None}
+        row = next(r for r in link.rows(MAP_ROWS, msdyn_version="1.0.0.7") if MILESTONES in r["msdyn_name"])
+        copied = {name: row[name] for name in ("msdyn_name", "msdyn_displayname", "msdyn_mapping")}
+        for version in ("1.0.0.8", "1.0.0.9"):
+            (made,) = link.create({**copied, "msdyn_version": version}, table=MAP_ROWS)
+        with link.world.transaction() as tx:
+            body = {"ComponentId": made[f"{MAP_ROWS}id"], "SolutionUniqueName": TRIAL_SOLUTION}
+            assert add_to_solution(tx, body)["id"]
+        restore(link)
+        restore(link, TRIAL_SOLUTION)
+        assert on_offer(link)[5:] == [("Default publisher", "1.0.0.8"), ("CDS Default Publisher", "1.0.0.9")]
 
 
 BAD_ROWS = [

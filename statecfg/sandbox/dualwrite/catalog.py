@@ -32,7 +32,8 @@ PREREQUISITES: Mapping[str, tuple[str, ...]] = {
 
 MICROSOFT = "Microsoft"
 DEFAULT_PUBLISHER = "Default publisher"
-PREFIXES = {MICROSOFT: "msdyn", DEFAULT_PUBLISHER: "new", "CDS Default Publisher": "cr"}
+CDS_PUBLISHER = "CDS Default Publisher"
+PREFIXES = {MICROSOFT: "msdyn", DEFAULT_PUBLISHER: "new", CDS_PUBLISHER: "cr"}
 
 _SYMBOLS = {">": Direction.TO_DATAVERSE, "<": Direction.TO_FINANCE, "=": Direction.BOTH}
 # What each answer to "which way does the milestone map carry" adds to its versions.

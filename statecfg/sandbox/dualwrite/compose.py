@@ -13,7 +13,7 @@ from statecfg.sandbox.dualwrite.gateway import Gateway
 from statecfg.sandbox.dualwrite.lifecycle import Lifecycle
 from statecfg.sandbox.dualwrite.runtime import Runtime
 from statecfg.sandbox.dualwrite.settings import DATAVERSE, FINANCE, declare_settings
-from statecfg.sandbox.dualwrite.solutions import begin_import, settle_imports
+from statecfg.sandbox.dualwrite.solutions import add_to_solution, begin_import, settle_imports
 from statecfg.sandbox.dualwrite.tables import define_tables
 from statecfg.sandbox.dualwrite.witnesses import catch_up, publish_all
 from statecfg.sandbox.entra.tokens import Tokens
@@ -45,8 +45,11 @@ class DualWrite:
         return Gateway(self._world, tokens, self.lifecycle, urls)
 
     def actions(self) -> Mapping[str, Callable[[Tx, str | None, Mapping[str, Any]], Row | None]]:
-        """The Dataverse actions that are dual-write's: importing a solution."""
-        return {"ImportSolutionAsync": lambda tx, _target, body: begin_import(tx, body)}
+        """The unbound Dataverse actions that have to do with solutions."""
+        return {
+            "ImportSolutionAsync": lambda tx, _target, body: begin_import(tx, body),
+            "AddSolutionComponent": lambda tx, _target, body: add_to_solution(tx, body),
+        }
 
     def _before_request(self, service: str, method: str, path: str) -> None:
         """Whoever reads a witness or a job lets it catch up first."""

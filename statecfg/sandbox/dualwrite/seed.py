@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.dualwrite import codes, deploying, schemas
 from statecfg.sandbox.dualwrite.catalog import (
+    CDS_PUBLISHER,
     CUTOVER_MAPS,
+    DEFAULT_PUBLISHER,
     MICROSOFT,
     MILESTONES,
     PREFIXES,
@@ -32,14 +34,18 @@ from statecfg.sandbox.world import Row, Tx
 # The real name of the solution with Project Operations' maps is not known.
 PROJECT_SOLUTION = "Dynamics365ProjectOperationsDualWriteEntityMaps"
 CUSTOM_SOLUTION = "ContosoDualWriteMaps"
-# unique name, friendly name, managed. Source: reference/dual-write.md, "Solutions".
+TRIAL_SOLUTION = "ContosoTrials"
+# unique name, friendly name, publisher. Source: reference/dual-write.md, "Solutions".
 _SOLUTIONS = (
-    ("Default", "Default Solution", False),
-    ("msdyn_DualWriteAppCoreMaps", "Dual-write application core maps", True),
-    ("Dynamics365FinanceAndOperationsDualWriteMaps", "Dynamics 365 Finance and Operations dual-write maps", True),
-    (PROJECT_SOLUTION, "Project Operations dual-write maps", True),
-    (CUSTOM_SOLUTION, "Contoso dual-write maps", False),
+    ("Default", "Default Solution", DEFAULT_PUBLISHER),
+    ("msdyn_DualWriteAppCoreMaps", "Dual-write application core maps", MICROSOFT),
+    ("Dynamics365FinanceAndOperationsDualWriteMaps", "Finance and Operations dual-write maps", MICROSOFT),
+    (PROJECT_SOLUTION, "Project Operations dual-write maps", MICROSOFT),
+    (CUSTOM_SOLUTION, "Contoso dual-write maps", DEFAULT_PUBLISHER),
+    (TRIAL_SOLUTION, "Contoso trials", CDS_PUBLISHER),
 )
+# The solution that a publisher's versions are in.
+_HOME = {MICROSOFT: PROJECT_SOLUTION, DEFAULT_PUBLISHER: CUSTOM_SOLUTION, CDS_PUBLISHER: TRIAL_SOLUTION}
 _SECOND = "2"
 
 
@@ -128,7 +134,7 @@ def _seed_versions(tx: Tx, spec: MapSpec, solutions: Mapping[str, str]) -> Itera
 
 def _seed_version(tx: Tx, spec: MapSpec, version: VersionSpec, solutions: Mapping[str, str]) -> Row:
     managed = version.publisher == MICROSOFT
-    solution = solutions[PROJECT_SOLUTION if managed else CUSTOM_SOLUTION]
+    solution = solutions[_HOME[version.publisher]]
     saved = Saved(version.publisher, version.version, version.description, version.mapping)
     key = identity(tx.world, "map row", spec.name, version.publisher, version.version)
     columns = {f"{MAP_ROWS}id": key, "ismanaged": managed, "solutionid": solution}
@@ -147,11 +153,11 @@ def _seed_second(tx: Tx) -> None:
 def _solutions(tx: Tx) -> dict[str, str]:
     publishers = {name: _publisher(tx, name, prefix) for name, prefix in PREFIXES.items()}
     made: dict[str, str] = {}
-    for uniquename, friendly, managed in _SOLUTIONS:
-        publisher = publishers[MICROSOFT if managed else next(name for name in PREFIXES if name != MICROSOFT)]
+    for uniquename, friendly, publisher in _SOLUTIONS:
         row = records.create(tx, "solution", {
             "solutionid": identity(tx.world, "solution", uniquename), "uniquename": uniquename,
-            "friendlyname": friendly, "version": "1.0.0.0", "ismanaged": managed, "publisherid": publisher,
+            "friendlyname": friendly, "version": "1.0.0.0", "ismanaged": publisher == MICROSOFT,
+            "publisherid": publishers[publisher],
             "installedon": tx.world.timestamp(),
         })  # fmt: skip
         made[uniquename] = str(row["solutionid"])

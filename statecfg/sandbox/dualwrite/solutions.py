@@ -174,6 +174,15 @@ def _finish_import(tx: Tx, waiting: Row) -> None:
     records.update(tx, "asyncoperation", waiting["job"], {**done, **changes})
 
 
+def add_to_solution(tx: Tx, body: Mapping[str, Any]) -> dict[str, Any]:
+    """`AddSolutionComponent`: put a saved version into a solution. Raises Refused."""
+    solutions = tx.find("solution", uniquename=str(body.get("SolutionUniqueName", "")))
+    row = tx.get(MAP_ROWS, str(body.get("ComponentId", "")))
+    if not solutions or row is None:
+        raise Refused("0x80048033", "The solution or the component to add to it does not exist.")
+    return {"id": add_component(tx, str(solutions[0]["solutionid"]), row[f"{MAP_ROWS}id"])}
+
+
 def _imported(tx: Tx, content: Mapping[str, Any]) -> None:
     solution = _solution_row(tx, content)
     for each in content["maps"]:
@@ -182,11 +191,11 @@ def _imported(tx: Tx, content: Mapping[str, Any]) -> None:
         add_component(tx, solution, row[f"{MAP_ROWS}id"])
 
 
-def add_component(tx: Tx, solution: str, row: str) -> None:
-    """Put a saved version into a solution; nothing happens if it is in it."""
+def add_component(tx: Tx, solution: str, row: str) -> str:
+    """Put a saved version into a solution, unless it is in it; the id of its membership."""
     member = {"solutionid": solution, "objectid": row, "componenttype": COMPONENT_TYPE}
-    if not tx.find("solutioncomponent", **member):
-        records.create(tx, "solutioncomponent", member)
+    found = tx.find("solutioncomponent", **member) or [records.create(tx, "solutioncomponent", member)]
+    return str(found[0]["solutioncomponentid"])
 
 
 def _solution_row(tx: Tx, content: Mapping[str, Any]) -> str:
@@ -198,6 +207,8 @@ def _solution_row(tx: Tx, content: Mapping[str, Any]) -> str:
     if found:
         records.update(tx, "solution", found[0]["solutionid"], values)
         return str(found[0]["solutionid"])
+    publisher = tx.find("publisher", friendlyname=str(content.get("publisher", "")))
+    values["publisherid"] = publisher[0]["publisherid"] if publisher else None
     made = records.create(tx, "solution", {"uniquename": content["uniquename"], **values})
     return str(made["solutionid"])
 

@@ -25,6 +25,8 @@ MAP_ROWS = "msdyn_dualwriteentitymap"
 # The component type of saved versions; the real one is not known, clients resolve it.
 COMPONENT_TYPE = 10112
 UNKNOWN_PUBLISHER = "Unknown"
+# Where a tenant keeps the publisher of a version; "" leaves it to the solution that the row is in.
+IN_AUTHOR, IN_PROPERTIES, IN_SOLUTION = "msdyn_author", "msdyn_properties", ""
 
 _VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){3}")
 _ROW_NAME = re.compile(r"(?P<prefix>[^\[\]]*)_\[(?P<tname>.+ - .+)\]")
@@ -51,16 +53,16 @@ def row_name(publisher: str, tname: str) -> str:
 
 def save_row(tx: Tx, tname: str, label: str, saved: Saved, **columns: Any) -> Row:
     """Store a version as a row, as the service's own UI and a solution import do. Raises Refused."""
-    in_properties = tx.world.settings["map_row.author_column"] == "msdyn_properties"
+    place = tx.world.settings["map_row.author_column"]
     said = {"author": saved.publisher, "description": saved.description}
     values = {
         "msdyn_name": row_name(saved.publisher, tname),
         "msdyn_displayname": label,
         "msdyn_version": saved.version,
         "msdyn_mapping": text_of(saved.mapping),
-        "msdyn_properties": json.dumps(said if in_properties else {"template": {}}),
-        "msdyn_author": None if in_properties else saved.publisher,
-        "msdyn_description": None if in_properties else saved.description,
+        "msdyn_properties": json.dumps(said if place == IN_PROPERTIES else {"template": {}}),
+        "msdyn_author": saved.publisher if place == IN_AUTHOR else None,
+        "msdyn_description": None if place == IN_PROPERTIES else saved.description,
         **columns,
     }
     return records.create(tx, MAP_ROWS, values)
@@ -119,11 +121,22 @@ def templates(tx: Tx, map_name: str) -> Iterator[Row]:
 
 def author_of(tx: Tx, row: Row) -> str:
     """Who published a saved version, read from where this tenant keeps it."""
+    if tx.world.settings["map_row.author_column"] == IN_SOLUTION:
+        return _solution_publisher(tx, row)
     return _said(tx, row, "author", "msdyn_author") or UNKNOWN_PUBLISHER
 
 
+def _solution_publisher(tx: Tx, row: Row) -> str:
+    """The publisher of the solution a row is in; a row in none is in the default solution."""
+    members = tx.find("solutioncomponent", objectid=row[f"{MAP_ROWS}id"])
+    inside = [tx.get("solution", member["solutionid"]) for member in members]
+    solution = next((s for s in inside if s), None) or next(iter(tx.find("solution", uniquename="Default")), None)
+    publisher = tx.get("publisher", solution["publisherid"]) if solution and solution["publisherid"] else None
+    return str(publisher["friendlyname"]) if publisher else UNKNOWN_PUBLISHER
+
+
 def _said(tx: Tx, row: Row, member: str, column: str) -> str:
-    if tx.world.settings["map_row.author_column"] != "msdyn_properties":
+    if tx.world.settings["map_row.author_column"] != IN_PROPERTIES:
         return str(row.get(column) or "")
     try:
         properties = json.loads(row.get("msdyn_properties") or "{}")
