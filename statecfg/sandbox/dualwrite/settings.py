@@ -34,7 +34,7 @@ _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("gateway.restore_reads", 1, "polls that RestoreTemplates answers with waiting"),
     ("valuemap.missing", "error", "a value its map doesn't hold: error, skip (the field) or default"),
     ("valuemap.type_check", True, "whether a value map whose $type this tenant doesn't know stops a start"),
-    ("map_row.author_column", "msdyn_author", "where a publisher stands: msdyn_author, msdyn_properties, '' (solution)"),
+    ("map_row.author_column", "msdyn_author", "where a publisher is: msdyn_author, msdyn_properties, '' (solution)"),
     ("map_row.solution", "optional", "whether RestoreTemplates wants a row in the solution: optional, required"),
     ("maps.milestone_direction", "one_way", "milestone map: one_way, writeback (a line back) or two_way"),
     ("maps.value_maps", True, "whether any seeded version has a value map"),
