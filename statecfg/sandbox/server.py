@@ -43,8 +43,11 @@ class PortTaken(Exception):
 class Sandbox:
     """One sandbox. world: what is in it. kernel: its services and control path. details: what `sandbox.json` says."""
 
-    def __init__(self, directory: Path, addresses: Addresses, people: Identities, kernel: Kernel) -> None:
+    def __init__(
+        self, directory: Path, addresses: Addresses, people: Identities, kernel: Kernel, *, keep: bool = False
+    ) -> None:
         self.directory = directory
+        self.keep = keep
         self.kernel = kernel
         self.world: World = kernel.world
         self.details: dict[str, Any] = {}
@@ -115,7 +118,8 @@ class Sandbox:
             found = originals(tx)
         write_data(self.directory, company, export)
         made = begun(company, export, found, CUTOVER_VERSION, self._people.seed)
-        remember(self.directory, made)
+        if self.keep:
+            remember(self.directory, made)
         return made
 
     def enter(self, world: Begun) -> None:
@@ -159,7 +163,7 @@ def started(wanted: Wanted) -> Sandbox:
         addresses = Addresses(tuple(int(sockets[name].getsockname()[1]) for name in SERVICES))
         kernel = composed(world, prepare(world), people, addresses.url)
         world.settings.change(wanted.shape.settings)
-        sandbox = Sandbox(directory, addresses, people, kernel)
+        sandbox = Sandbox(directory, addresses, people, kernel, keep=wanted.keep)
         entrance = before if planted is None else sandbox.plant(*planted)
         sandbox.listen(sockets)
         assert entrance is not None
@@ -204,11 +208,14 @@ def _before(directory: Path) -> Begun | None:
 
 
 def _world(directory: Path, wanted: Wanted, *, fresh: bool) -> World:
+    """The store of the world: in the directory if it is kept, else one that is gone when it is closed."""
+    if not wanted.keep:
+        return World(seed=wanted.shape.seed)
     path = directory / WORLD_FILE
     if fresh:
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-    world = World(str(path) if wanted.keep else ":memory:", seed=wanted.shape.seed)
+    world = World(str(path), seed=wanted.shape.seed)
     if not fresh:
         # Ids that the earlier run gave out must not come again.
         world.random.seed(f"{world.seed}/{world.timestamp()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,35 @@ def started_lines(directory: Path, details: Mapping[str, Any]) -> Iterator[str]:
 
 def status_lines(details: Mapping[str, Any], status: Mapping[str, Any], ledger: Mapping[str, Any]) -> Iterator[str]:
     """Where a running sandbox is, its maps by all witnesses, its counts, AR and GL by legal entity."""
-    yield f"Running as process {details['pid']} since {details['started']}"
+    yield f"Running as process {details['pid']} since {details['started']}."
+    yield ""
     for name, key in SERVICES:
         yield f"  {name:<24}{details[key]}"
-    yield from _section("Maps (gateway, Dataverse, Finance)", status.get("maps"))
-    yield from _section("Records", status.get("counts"))
-    yield from _section("AR and GL", ledger)
+    yield ""
+    yield f"  {'Map':<12}{'version':<32}{'gateway':<16}{'Dataverse':<16}{'Finance':<16}"
+    for name, told in status["maps"].items():
+        said = "".join(f"{told[witness]:<16}" for witness in ("gateway", "dataverse", "finance"))
+        yield f"  {name:<12}{told['active']:<32}{said}".rstrip()
+    yield ""
+    for name, counted in status["counts"].items():
+        yield f"  {name:<32}{_counts(counted)}"
+    yield ""
+    yield f"  {'AR and GL':<12}{'entries':>10}{'AR balance':>20}{'of it open':>20}{'entries':>10}{'GL debit':>20}"
+    for entity, books in ledger.items():
+        ar, gl = books["ar"], books["gl"]
+        receivable = f"{ar['count']:>10,}{_money(ar['amount']):>20}{_money(ar['open_amount']):>20}"
+        yield f"  {entity + ' ' + gl['currency']:<12}{receivable}{gl['count']:>10,}{_money(gl['debit']):>20}"
+
+
+def posting_lines(imported: Mapping[str, Any], posted: Mapping[str, Any]) -> Iterator[str]:
+    """What an import from staging and the posting after it did."""
+    lines, proposals = _counted(imported["lines"], "line"), _counted(len(imported["proposals"]), "proposal")
+    yield f"Imported from staging: {lines} for {proposals}."
+    for waiting in imported["incomplete"]:
+        yield f"  {waiting['proposal']} waits: {waiting['reason']}"
+    yield f"Posted: {_counted(len(posted['posted']), 'invoice')}."
+    for invoice in posted["posted"]:
+        yield f"  {invoice['company']}  {invoice['invoice']}  voucher {invoice['voucher']}  {_money(invoice['amount'])}"
 
 
 def _world(world: Mapping[str, Any]) -> str:
@@ -57,29 +81,13 @@ def _counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def _section(title: str, content: Any) -> Iterator[str]:
-    if not content:
-        return
-    yield ""
-    yield title
-    yield from _indented(content, 2)
+def _counts(counted: Any) -> str:
+    if not isinstance(counted, Mapping):
+        return f"{counted:,}"
+    return ", ".join(f"{number:,} {name}" for name, number in counted.items()) or "none"
 
 
-def _indented(content: Any, depth: int) -> Iterator[str]:
-    """Nested JSON as an indented outline; lists of plain values on one line."""
-    if isinstance(content, Mapping):
-        for name, value in content.items():
-            if isinstance(value, Mapping) and value:
-                yield f"{'':{depth}}{name}"
-                yield from _indented(value, depth + 2)
-            else:
-                yield f"{'':{depth}}{name:<40} {_plain(value)}"
-    else:
-        for value in content:
-            yield from _indented(value, depth) if isinstance(value, Mapping) else (f"{'':{depth}}{_plain(value)}",)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return f"{len(value)} entries" if len(value) > 6 else ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+def _money(amount: Any) -> str:
+    """An amount with at least two decimals, thousands apart, and no digit lost."""
+    whole, _, cents = f"{Decimal(amount):,f}".partition(".")
+    return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
