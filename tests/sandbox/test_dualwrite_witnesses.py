@@ -218,3 +218,13 @@ def test_the_milestone_map_speaks_in_finance_only_if_it_carries_that_way(tmp_pat
         link.stop()
         link.start()
         assert (configuration(link, MILESTONES) is not None) is finance_says
+
+
+def test_the_overview_tells_what_each_witness_is_found_to_say(link: Link) -> None:
+    def found() -> dict[str, dict[str, str]]:
+        return {each["name"]: each["witnesses"] for each in link.control("GET", "maps").json()}
+
+    assert found()["milestones"] == {"gateway": "4", "dataverse": "4", "finance": "no row"}
+    assert found()["actuals"] == {"gateway": "4", "dataverse": "4", "finance": "4"}
+    link.stop()
+    assert found()["milestones"] == {"gateway": "1", "dataverse": "no row", "finance": "no row"}

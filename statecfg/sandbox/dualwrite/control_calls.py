@@ -20,7 +20,7 @@ from statecfg.sandbox.dualwrite.settings import WITNESSES
 from statecfg.sandbox.dualwrite.solutions import Exported, Solution, solution_file
 from statecfg.sandbox.dualwrite.tables import BACKLOG, CATCH_UP_ERRORS, DEPLOYMENTS, MAPS, QUEUE, TEMPLATES
 from statecfg.sandbox.dualwrite.versions import NotUsable, Saved, save_as, template_of
-from statecfg.sandbox.dualwrite.witnesses import publish_all, said
+from statecfg.sandbox.dualwrite.witnesses import heard, publish_all
 from statecfg.sandbox.hooks import PropagationFailed
 from statecfg.sandbox.world import Row, Tx, World
 
@@ -146,7 +146,7 @@ def _map_status(tx: Tx, row: Row) -> dict[str, Any]:
         "active": f"{active['author']} {active['version']}" if active else None,
         "runs": f"{deployment['author']} {deployment['version']}" if deployment else None,
         "mode": deployment["mode"] if deployment else None,
-        "witnesses": {witness: said(tx, witness, row["map"]).state for witness in WITNESSES},
+        "witnesses": {witness: heard(tx, witness, row) for witness in WITNESSES},
         "queued": len(tx.find(QUEUE, map=row["map"])), "backlog": len(tx.find(BACKLOG, map=row["map"])),
         "catch_up_errors": len(tx.find(CATCH_UP_ERRORS, map=row["map"])),
     }  # fmt: skip

@@ -24,6 +24,7 @@ from statecfg.sandbox.world import Row, Tx
 
 RUNTIME_ROWS = "msdyn_dualwriteruntimeconfig"
 CONFIGURATIONS = "fo.DualWriteProjectConfigurations"
+SILENT = "no row"
 
 # Environment types in the runtime rows; inferred. Source: reference/dual-write.md, "Run-time rows in Dataverse".
 _DATAVERSE_TYPE = 1
@@ -82,6 +83,15 @@ def said(tx: Tx, witness: str, map_name: str) -> Tidings:
     honest = Tidings(told["says"], told["template"], told["mapping"]) if told else Tidings(codes.NONE, None, None)
     lie = tx.world.settings["witness.lies"].get(witness, {}).get(map_name)
     return honest if not lie else _lied(tx, map_name, honest, lie)
+
+
+def heard(tx: Tx, witness: str, described: Row) -> str:
+    """A witness's answer on a map as a client finds it: a state, or SILENT where there is no row to find."""
+    if witness == DATAVERSE and not tx.find(RUNTIME_ROWS, msdyn_name=described["project"]):
+        return SILENT
+    if witness == FINANCE and tx.get(CONFIGURATIONS, described["project"]) is None:
+        return SILENT
+    return said(tx, witness, described["map"]).state
 
 
 def publish_all(tx: Tx) -> None:
