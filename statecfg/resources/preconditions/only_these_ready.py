@@ -41,7 +41,7 @@ class OnlyTheseReady(Check):
         books = Books(self._services.dataverse, self._services.environment)
         lives = [live.value for live in seen.values() if isinstance(live.value, MilestonesLive)]
         contracts = [contract for live in lives for contract in _open(live)]
-        names = tuple([*_time(books, contracts), *_milestones(books, contracts, lives)])
+        names = (*_time(books, contracts), *_milestones(books, contracts, lives))
         if names:
             what = f"{len(names)} would be swept into cutover invoices, the first: {names[0]}"
             yield Finding("block", "other-ready-transactions", what, DO, TITLE, details=names)
