@@ -112,7 +112,8 @@ def node_of(value: Any, source: Source) -> Node:
         return MapNode(entries, source, dict.fromkeys(entries, source))
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ListNode(tuple(node_of(item, source) for item in value), source)
-    return Scalar(text_of(value), source, "made", value)
+    exact = Decimal(repr(value)) if isinstance(value, float) else value
+    return Scalar(text_of(exact), source, "made", exact)
 
 
 def text_of(value: Any) -> str:

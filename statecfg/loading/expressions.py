@@ -188,9 +188,9 @@ def _size(value: Any) -> int:
 
 
 def _times(left: Any, right: Any) -> Any:
-    count = right if isinstance(right, int) else left if isinstance(left, int) else 1
-    if max(_size(left), _size(right)) > 1 and max(_size(left), _size(right)) * abs(count) > LONGEST_TEXT:
-        raise _too_large()
+    for many, count in ((left, right), (right, left)):
+        if isinstance(many, str | list | tuple) and isinstance(count, int) and len(many) * abs(count) > LONGEST_TEXT:
+            raise _too_large()
     return left * right
 
 

@@ -60,10 +60,10 @@ def _place(problem: Problem) -> tuple[str, int, int, str]:
     return (problem.where.file, problem.where.line, column if isinstance(column, int) else 0, str(column))
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that `word` is probably meant to be, or ""."""
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known word that `word` is probably meant to be, or "". likeness: from 0 to 1, how near it must be."""
     by_folded = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=likeness)
     return by_folded[close[0]] if close else ""
 
 

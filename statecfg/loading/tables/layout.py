@@ -13,6 +13,9 @@ from statecfg.model.address import Source
 from statecfg.model.columns import Column, Columns
 from statecfg.model.errors import Problem
 
+SURELY = 0.8
+"""How near a heading must be to a field to be a slip: `Ammount`, but not `Rate` for date."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -91,7 +94,7 @@ def _placed(name: str, hint: Any, column: Column, places: Mapping[str, int]) -> 
 
 def _misspelt(unused: Sequence[str], fields: Sequence[str]) -> dict[str, str]:
     """Headings that nothing uses and that are nearly the name of a field which was not found."""
-    close = {heading: nearest(folded(heading), fields) for heading in unused}
+    close = {heading: nearest(folded(heading), fields, SURELY) for heading in unused}
     return {heading: field for heading, field in close.items() if field}
 
 
