@@ -133,7 +133,7 @@ def connection_set(link: Link) -> dict[str, Any]:
 def test_the_connection_set_names_the_linked_legal_entities(link: Link) -> None:
     found = connection_set(link)
     mappings = found["dualWriteDetail"]["legalEntityMappings"]["mappings"]
-    assert [(pair["left"]["name"], pair["right"]["name"]) for pair in mappings] == [("usmf", "USMF")]
+    assert [(pair["left"]["name"], pair["right"]["name"]) for pair in mappings] == [("usmf", "usmf")]
     assert len(found["environments"]) == 2
     assert all(isinstance(each["schemas"], list) for each in found["environments"].values())
     link.settings(gateway__unlinked_companies=["usmf"])

@@ -132,7 +132,10 @@ def connection_set(tx: Tx, link: Mapping[str, Any], sides: Sides) -> dict[str, A
     """The connection set with both environments, their schemas and keys, and the linked legal entities."""
     maps = list(tx.select(MAPS, order='"position"'))
     pairs = [
-        {"left": {"name": code, "id": code.upper()}, "right": {"name": row["cdm_name"], "id": row["cdm_companyid"]}}
+        {
+            "left": {"name": code, "id": code.upper()},
+            "right": {"name": row["cdm_companycode"], "id": row["cdm_companyid"]},
+        }
         for code, row in sorted(companies(tx).items())
     ]
     return {
