@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from statecfg.model.plan import Finding
-
-InvoiceStatus = Literal["draft", "confirmed"]
+Content = Literal["ours", "partial", "mixed"]
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceInfo:
-    """A project invoice on one of the file's contracts.
+    """A project invoice that holds something of ours.
 
-    id, number: Dataverse's. content: whether its line details are exactly our milestones of the contract (`ours`),
-    only some of them (`partial`), some and other things (`mixed`), or nothing of ours (`foreign`). in_flight: a job
-    for it, or for its contract, waits or runs. lines: how many line details; total: the invoice's own total.
+    id, number: Dataverse's. contract: the contract's number. content: whether its line details are exactly our
+    milestones (of a draft: all that are still to be invoiced), only some of them, or other things too. in_flight: a
+    job for it waits or runs. lines: how many line details; ours: how many of them are our milestones. total: the
+    invoice's own total. corrected: somebody has credited it.
     """
 
     id: str
     number: str
     contract: str
-    status: InvoiceStatus
-    content: Literal["ours", "partial", "mixed", "foreign"]
+    status: Literal["draft", "confirmed"]
+    content: Content
     in_flight: bool = False
     lines: int = 0
+    ours: int = 0
     total: Decimal = Decimal(0)
     name: str = ""
+    corrected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,13 @@ class InvoicesLive:
     """The live value of an `invoices` resource: `Live.value`.
 
     invoices: every project invoice on the file's contracts that holds something of ours, by id. creating: numbers of
-    contracts for which a job that creates an invoice waits or runs. contracts: number -> what is to be done.
+    contracts for which a job that creates an invoice waits or runs. unclear: numbers of contracts with drafted
+    milestones that no draft accounts for.
     """
 
     invoices: Mapping[str, InvoiceInfo] = field(default_factory=dict)
     creating: frozenset[str] = frozenset()
-    findings: tuple[Finding, ...] = ()
+    unclear: frozenset[str] = frozenset()
 
     @property
     def in_flight(self) -> tuple[InvoiceInfo, ...]:
@@ -63,3 +65,7 @@ class InvoicesLive:
     def numbers(self) -> frozenset[str]:
         """Proforma numbers of the cutover's invoices."""
         return frozenset(invoice.number for invoice in self.invoices.values())
+
+    def of(self, contract: str) -> Iterator[InvoiceInfo]:
+        """Invoices of one contract, by its number."""
+        return (invoice for invoice in self.invoices.values() if invoice.contract == contract)

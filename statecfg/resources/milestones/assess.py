@@ -91,6 +91,7 @@ class Assessment:
     """Judges every row once and collects what the plan, the screen and the checks need to know."""
 
     def __init__(self, desired: Desired, known: Known) -> None:
+        self.desired = desired
         self.known = known
         self.spec: MilestonesSpec = desired.spec
         self.notes = Notes(desired.address, desired.records.path if desired.records else "", self.spec.columns)
@@ -113,6 +114,7 @@ class Assessment:
         self._ours.clear()
         self._contracted(ours)
         return MilestonesLive(
+            desired=self.desired,
             known=self.known,
             tallies={number: count.tally() for number, count in self._counts.items()},
             ours=ours,

@@ -22,6 +22,7 @@ from statecfg.resources.milestones.live import (
     Entry,
     Known,
     LineInfo,
+    MilestonesLive,
 )
 from statecfg.resources.milestones.spec import MilestoneRow, MilestonesSpec
 
@@ -74,7 +75,8 @@ class Match(NamedTuple):
 
     @property
     def tax(self) -> Decimal:
-        return self.row.tax or Decimal(0)
+        """The row's tax; where the file declares none, that of the live milestone."""
+        return self.row.tax if self.row.tax is not None else self.entry.tax or Decimal(0)
 
 
 def verdict(entry: Entry, spec: MilestonesSpec) -> tuple[Verdict, str]:
@@ -99,6 +101,11 @@ def is_invoiced(row: MilestoneRow) -> bool:
 def matches(rows: Iterable[MilestoneRow], spec: MilestonesSpec, known: Known) -> Iterator[Match]:
     """Every invoiced row, in file order, with its milestone and what is to be done."""
     return (matched(row, spec, known) for row in rows if is_invoiced(row))
+
+
+def matches_of(live: MilestonesLive) -> Iterator[Match]:
+    """Every invoiced row of what was read, in file order; the file is read afresh."""
+    return matches(live.desired.records or (), live.desired.spec, live.known)
 
 
 def matched(row: MilestoneRow, spec: MilestonesSpec, known: Known) -> Match:

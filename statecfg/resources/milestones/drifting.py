@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from statecfg.model.address import Source
 from statecfg.model.declared import Desired
 from statecfg.model.plan import FieldChange, Finding, Severity
-from statecfg.resources.milestones.decide import Complaint, Match, Verdict, matches
+from statecfg.resources.milestones.decide import Complaint, Match, Verdict, matches_of
 from statecfg.resources.milestones.key import row_text
 from statecfg.resources.milestones.live import INVOICED, NO_STATUS, NONE, Entry, MilestonesLive
 from statecfg.resources.milestones.wording import WORDINGS
@@ -45,7 +45,7 @@ def drift(desired: Desired, live: MilestonesLive) -> Iterator[Finding]:
         yield Finding("info", "not-begun", what, title="milestones", address=desired.address)
         return
     told = 0
-    for match in matches(desired.records or (), desired.spec, live.known):
+    for match in matches_of(live):
         for finding in _of(match, desired, live):
             told += 1
             if told <= MOST:

@@ -15,6 +15,7 @@ from struct import Struct
 from typing import NamedTuple
 from uuid import UUID
 
+from statecfg.model.declared import Desired
 from statecfg.model.plan import Finding
 from statecfg.resources.milestones.key import Keys
 
@@ -267,12 +268,13 @@ class Tally:
 class MilestonesLive:
     """The live value of a `milestones` resource: `Live.value`.
 
-    known: what was read. tallies: how far each contract is, by its number, trimmed and case-folded. ours: ids of the
-    file's rows, live or to be made. adopted: computed id -> id of the live milestone that stands for it. findings:
+    desired: the declaration. known: what was read. tallies: how far each contract is, by its number, trimmed and
+    case-folded. ours: ids of the file's rows, live or to be made. adopted: computed id -> id of the live milestone that stands for it. findings:
     what judging the rows found. sums: currency -> (rows, amount) of the invoiced rows; aside: the same of rows set
     aside. first: the key and amount of the first row, in words.
     """
 
+    desired: Desired
     known: Known
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     ours: Ids = field(default_factory=Ids)

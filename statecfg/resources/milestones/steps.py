@@ -13,7 +13,7 @@ from statecfg.model.environment import Environment
 from statecfg.model.plan import Batching, Mark, Step
 from statecfg.model.records import LazyRecords, Record
 from statecfg.resources.milestones import payload
-from statecfg.resources.milestones.decide import SENT, Match, Verdict, matches
+from statecfg.resources.milestones.decide import SENT, Match, Verdict, matches_of
 from statecfg.resources.milestones.key import row_text
 from statecfg.resources.milestones.live import MilestonesLive
 
@@ -36,8 +36,7 @@ class Pending:
 
     def matches(self, *verdicts: Verdict) -> Iterator[Match]:
         """Rows to be treated so, in file order."""
-        rows = self.desired.records or ()
-        return (m for m in matches(rows, self.desired.spec, self.live.known) if m.verdict in verdicts)
+        return (match for match in matches_of(self.live) if match.verdict in verdicts)
 
     def record(self, match: Match) -> Record:
         """What is sent for a row."""
