@@ -57,6 +57,9 @@ class Invoices(Kind):
             what = f"`of` names {target}, which is not a milestones resource"
             yield Problem("address-unknown", desired.source, what, "write of: milestones/NAME")
 
+    def fresh(self) -> None:
+        """Nothing to forget: every look asks the services anew."""
+
     def needs(self, desired: Desired) -> tuple[Address, ...]:
         return (_of(desired),)
 
