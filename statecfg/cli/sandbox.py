@@ -166,7 +166,7 @@ def seed(call: Call, directory: Path, **shape: Any) -> int:
 @sandbox.group("fault", short_help="Have it misbehave: list, add, clear.", invoke_without_command=True)
 @_directory
 @click.pass_context
-def fault(context: click.Context, directory: Path) -> None:
+def fault(context: click.Context, directory: Path) -> Any:
     """What goes wrong on purpose. Without a command: the faults asked for, and how often each struck.
 
     \b
@@ -176,8 +176,7 @@ def fault(context: click.Context, directory: Path) -> None:
       statecfg sandbox fault clear
     """
     context.meta["sandbox.directory"] = directory
-    if context.invoked_subcommand is None:
-        context.invoke(list_faults)
+    return context.invoke(list_faults) if context.invoked_subcommand is None else None
 
 
 @fault.command("list", short_help="The faults asked for.")
