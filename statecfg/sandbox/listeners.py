@@ -179,7 +179,12 @@ class _Application:
         headers = {"Date": format_datetime(self._kernel.world.now(), usegmt=True), **answer.headers}
         if answer.status not in (204, 304):
             headers["Content-Length"] = str(len(answer.body))
-        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        return [(_name(name), value.encode("latin-1", "replace")) for name, value in headers.items()]
+
+
+def _name(name: str) -> bytes:
+    """A header's name as it is sent; uvicorn recognises the ones it acts on in lower case only."""
+    return (name.lower() if name.lower() in ("content-length", "connection") else name).encode("latin-1")
 
 
 async def _body(receive: Any) -> bytes | None:

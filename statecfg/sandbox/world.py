@@ -23,6 +23,7 @@ from typing import Any
 from statecfg.sandbox.faults import Faults
 from statecfg.sandbox.hooks import Hooks, PropagationFailed, Refused
 from statecfg.sandbox.settings import Settings, UnknownSetting
+from statecfg.sandbox.sums import ExactSum
 from statecfg.sandbox.tables import (
     SQL_TYPES,
     AlternateKey,
@@ -395,6 +396,7 @@ class World:
         )
         connection.create_function("fold", 1, folded, deterministic=True)
         connection.create_function("wildcard", 2, matches, deterministic=True)
+        connection.create_aggregate("exact_sum", 1, ExactSum)  # type: ignore[arg-type]  # typeshed knows whole sums only
         return connection
 
     def _stored_settings(self) -> dict[str, Any]:
