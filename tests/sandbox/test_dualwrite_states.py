@@ -135,7 +135,7 @@ def test_a_request_that_nobody_polls_is_done_after_a_while_all_the_same(link: Li
 
 
 def test_a_request_may_need_time_instead_of_polls(link: Link) -> None:
-    link.settings(gateway__request_s=30, gateway__unread_s=600)
+    link.settings(gateway__request_s=30)
     request = link.ask(STOP)
     assert [link.poll(request)[0]["state"] for _ in range(3)] == ["1", "1", "1"]
     link.settings(clock__offset_s=31)
@@ -146,6 +146,24 @@ def test_one_request_stops_several_maps_with_an_entry_for_each(link: Link) -> No
     entries = link.do(STOP, MILESTONES, ACTUALS, INVOICES)
     assert len(entries) == 3
     assert [link.state(name) for name in (MILESTONES, ACTUALS, INVOICES)] == ["1", "1", "1"]
+
+
+def test_maps_may_have_to_be_stopped_one_by_one(link: Link) -> None:
+    link.settings(gateway__bulk_start_stop=False)
+    details = [{"pid": link.map(name)["pid"]} for name in (MILESTONES, ACTUALS)]
+    assert link.send("POST", f"{MANAGEMENT}/Start", {"action": STOP, "details": details}).status_code == 400
+    link.stop(MILESTONES)
+    link.do(PAUSE, ACTUALS, INVOICES)
+
+
+def test_a_request_that_is_polled_may_take_for_ever(link: Link) -> None:
+    link.settings(gateway__request_reads=1000)
+    request = link.ask(STOP)
+    for elapsed in (4, 8, 12, 16):
+        link.settings(clock__offset_s=elapsed)
+        assert link.poll(request)[0]["state"] == "1"
+    link.settings(clock__offset_s=30)
+    assert link.poll(request)[0]["state"] == "2"
 
 
 def test_a_pause_with_a_map_that_does_not_run_pauses_none(link: Link) -> None:

@@ -164,6 +164,9 @@ class Gateway:
             raise Declined(400, f"Action {action!r} is not supported.")
         if not isinstance(details, list) or not details or not all(isinstance(each, Mapping) for each in details):
             raise Declined(400, "The request has no details.")
+        alone = action in (codes.START, codes.STOP) and not tx.world.settings["gateway.bulk_start_stop"]
+        if alone and len(details) > 1:
+            raise Declined(400, f"Action {action} takes one map at a time.")
         wanted = [_wanted(tx, action, each) for each in details]
         if len({each.map_name for each in wanted}) < len(wanted):
             raise Declined(400, "The request names a map twice.")

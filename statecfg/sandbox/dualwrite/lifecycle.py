@@ -70,7 +70,7 @@ class Lifecycle:
                 "id": request, "map": each.map_name, "action": action, "state": codes.WAITING,
                 "created": tx.world.timestamp(), "modified": tx.world.timestamp(), "template": each.template,
                 "body": json_bytes(each.parameters).decode(), "reads": reads, "due": due.isoformat(),
-                "position": tx.next_number(REQUESTS),
+                "seen": now.isoformat(), "position": tx.next_number(REQUESTS),
             })  # fmt: skip
             self._show_sync(tx, action, each, request)
         self.settle(tx)
@@ -94,12 +94,14 @@ class Lifecycle:
         for row in tx.select(REQUESTS, '"state" = ?', (codes.WAITING,), order='"position"'):
             waiting.setdefault(row["id"], []).append(row)
         for rows in waiting.values():
-            due = rows[0]["due"]
-            if (rows[0]["reads"] <= 0 and due <= now.isoformat()) or due <= overdue:
+            first = rows[0]
+            polled_out = first["reads"] <= 0 or first["seen"] <= overdue
+            if polled_out and first["due"] <= now.isoformat():
                 self._finish(tx, rows)
             elif read:
+                changes = {"reads": max(first["reads"] - 1, 0), "seen": now.isoformat()}
                 for row in rows:
-                    tx.update(REQUESTS, (row["id"], row["map"]), {"reads": max(row["reads"] - 1, 0)})
+                    tx.update(REQUESTS, (row["id"], row["map"]), changes)
 
     def _settle_maps(self, tx: Tx, *, read: bool) -> None:
         now = tx.world.now().isoformat()

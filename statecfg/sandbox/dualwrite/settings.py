@@ -13,7 +13,8 @@ WITNESSES = (GATEWAY, DATAVERSE, FINANCE)
 _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("gateway.request_reads", 1, "polls that a request answers with waiting before it is done"),
     ("gateway.request_s", 0, "seconds a request takes at least"),
-    ("gateway.unread_s", 5, "seconds after which a request is done although nobody polls it"),
+    ("gateway.unread_s", 5, "seconds without a poll after which a request is done all the same"),
+    ("gateway.bulk_start_stop", True, "whether one request may start or stop several maps"),
     ("gateway.initial_sync_reads", 1, "reads of a map that show it in initial sync"),
     ("gateway.catch_up_reads", 1, "reads of a map that show it in catch-up after a resume"),
     ("gateway.busy_s", 0, "seconds that initial sync and catch-up take at least"),

@@ -69,7 +69,7 @@ _TABLES = (
         (
             Column("id", "guid"), _text("map"), _text("action"), _text("state"), _text("created"), _text("modified"),
             _long("error"), _long("error_uri"), Column("activity", "guid"), _long("body"), Column("template", "guid"),
-            _whole("reads"), _text("due"), _whole("position"),
+            _whole("reads"), _text("due"), _text("seen"), _whole("position"),
         ),
         indexes=(("map", "position"), ("state",)),
     ),
