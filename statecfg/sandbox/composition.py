@@ -6,10 +6,12 @@ The only place that knows all services. It opens no port and seeds nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from statecfg.sandbox.admin import Admin
 from statecfg.sandbox.admin import declare_settings as declare_admin_settings
-from statecfg.sandbox.dataverse import catalog as dataverse_catalog
+from statecfg.sandbox.dataverse import service as dataverse
+from statecfg.sandbox.dataverse.operations import Environment
 from statecfg.sandbox.dualwrite.compose import DualWrite
 from statecfg.sandbox.dualwrite.gateway import RESOURCE as GATEWAY_RESOURCE
 from statecfg.sandbox.entra.directory import Directory
@@ -29,14 +31,22 @@ ADMIN_RESOURCE = "https://service.powerapps.com/"
 
 def prepare(world: World) -> DualWrite:
     """Define every table and setting of a world, and put the rules in place that no request needs."""
-    dataverse_catalog.define(world)
+    dataverse.prepare(world)
     finance.prepare(world)
     projops.prepare(world)
     declare_admin_settings(world)
     return DualWrite(world)
 
 
-def composed(world: World, dualwrite: DualWrite, people: Identities, urls: Urls) -> Kernel:
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A sandbox that can answer. install: writes what follows from its catalog into a world that was just planted."""
+
+    kernel: Kernel
+    install: Callable[[], None]
+
+
+def composed(world: World, dualwrite: DualWrite, people: Identities, urls: Urls) -> Composed:
     """Every service on a prepared world. urls: the base address of a service by its name."""
     directory = _directory(people, urls)
     tokens = Tokens(directory)
@@ -44,13 +54,33 @@ def composed(world: World, dualwrite: DualWrite, people: Identities, urls: Urls)
     kernel = Kernel(world)
     kernel.expire_token = tokens.expire
     entra = Entra(directory, tokens, world.settings)
-    admin = Admin(world, tokens, people.environment, urls)
-    for service in (entra, finance.serve(world, tokens, kernel.control), dualwrite.gateway(tokens, urls), admin):
-        kernel.serve(service)
+    web_api = _web_api(world, tokens, dualwrite, people, urls)
+    kernel.serve(entra)
+    kernel.serve(web_api)
+    kernel.serve(finance.serve(world, tokens, kernel.control))
+    kernel.serve(dualwrite.gateway(tokens, urls))
+    kernel.serve(Admin(world, tokens, people.environment, urls))
     entra.register(kernel.control)
     dualwrite.register(kernel.control)
     kernel.edit_with(finance.EDITED, finance.edit)
-    return kernel
+    web_api.offer_edits(kernel)
+    return Composed(kernel, web_api.install)
+
+
+def _web_api(world: World, tokens: Tokens, dualwrite: DualWrite, people: Identities, urls: Urls) -> dataverse.Dataverse:
+    """Dataverse with the actions of the apps that are installed in it."""
+    environment = Environment(
+        environment_id=people.environment,
+        tenant_id=people.tenant,
+        finance_url=urls("finance"),
+        authority=f"{urls('entra')}/{people.tenant}",
+    )
+    web_api = dataverse.Dataverse(world, tokens, environment)
+    for table, name, action in projops.ACTIONS:
+        web_api.register(table, name, action)
+    for name, unbound in dualwrite.actions().items():
+        web_api.register("", name, unbound)
+    return web_api
 
 
 def _directory(people: Identities, urls: Urls) -> Directory:

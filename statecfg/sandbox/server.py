@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from statecfg.sandbox.certificates import certificates
-from statecfg.sandbox.composition import composed, prepare
+from statecfg.sandbox.composition import Composed, composed, prepare
 from statecfg.sandbox.control import Call, ControlError
 from statecfg.sandbox.dualwrite.seed import originals
 from statecfg.sandbox.kernel import Kernel
@@ -44,12 +44,13 @@ class Sandbox:
     """One sandbox. world: what is in it. kernel: its services and control path. details: what `sandbox.json` says."""
 
     def __init__(
-        self, directory: Path, addresses: Addresses, people: Identities, kernel: Kernel, *, keep: bool = False
+        self, directory: Path, addresses: Addresses, people: Identities, parts: Composed, *, keep: bool = False
     ) -> None:
         self.directory = directory
         self.keep = keep
-        self.kernel = kernel
-        self.world: World = kernel.world
+        self.kernel: Kernel = parts.kernel
+        self.world: World = parts.kernel.world
+        self._install = parts.install
         self.details: dict[str, Any] = {}
         self._addresses = addresses
         self._people = people
@@ -114,6 +115,7 @@ class Sandbox:
     def plant(self, company: Portfolio, export: legacy.Export | None) -> Begun:
         """Fill the empty world and write the legacy files; what is to be remembered of it."""
         plant(self.world, company, self._people)
+        self._install()
         with self.world.reading() as tx:
             found = originals(tx)
         write_data(self.directory, company, export)
@@ -161,9 +163,9 @@ def started(wanted: Wanted) -> Sandbox:
         world = _world(directory, wanted, fresh=before is None)
         undo.callback(world.close)
         addresses = Addresses(tuple(int(sockets[name].getsockname()[1]) for name in SERVICES))
-        kernel = composed(world, prepare(world), people, addresses.url)
+        parts = composed(world, prepare(world), people, addresses.url)
         world.settings.change(wanted.shape.settings)
-        sandbox = Sandbox(directory, addresses, people, kernel, keep=wanted.keep)
+        sandbox = Sandbox(directory, addresses, people, parts, keep=wanted.keep)
         entrance = before if planted is None else sandbox.plant(*planted)
         sandbox.listen(sockets)
         assert entrance is not None
