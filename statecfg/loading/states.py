@@ -161,6 +161,9 @@ class _Reading:
             return None
         declared = known[name].Spec
         wanted = _spelt_out(node, declared)
+        if wanted is None:
+            self.problems.add("wrong-type", node.source, f"`{name}` takes no value", f"write {name}: {{}}")
+            return None
         spec = shape_of(declared).value(wanted, self.problems, f"`{name}`")
         if spec is None:
             return None
@@ -294,13 +297,14 @@ class _Reading:
         return self.phases[phase].holds if phase in self.phases else ()
 
 
-def _spelt_out(node: Node, declared: type) -> MapNode:
-    """`name: value` as `name: {first field: value}`; nothing as {}."""
+def _spelt_out(node: Node, declared: type) -> MapNode | None:
+    """`name: value` as `name: {first field: value}`; nothing as {}; None if it takes no value."""
     if isinstance(node, MapNode):
         return node
+    if isinstance(node, Scalar) and node.is_null:
+        return MapNode({}, node.source)
     fields = dataclasses.fields(declared)
-    if (isinstance(node, Scalar) and node.is_null) or not fields:
-        empty: dict[str, Node] = {} if fields or (isinstance(node, Scalar) and node.is_null) else {"value": node}
-        return MapNode(empty, node.source)
+    if not fields:
+        return None
     key = key_of(fields[0].name)
     return MapNode({key: node}, node.source, {key: node.source})
