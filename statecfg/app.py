@@ -360,7 +360,7 @@ class App:
     def _identity(self, *, gateway: bool = True) -> Identity:
         """Which environment this is, as its services say. Raises PlanRefused if the two sides don't belong together."""
         environment, clients = self.project.environment, self.clients
-        linked = _host(str(clients.dataverse.finance_link().get("Url", "")))
+        linked = _host(str(clients.dataverse.finance_link().get("url", "")))
         if linked != _host(environment.finance):
             raise PlanRefused(
                 f"the inventory's F&O is {_host(environment.finance)}, but Dataverse is linked with {linked}",

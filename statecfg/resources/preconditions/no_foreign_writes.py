@@ -58,7 +58,7 @@ class NoForeignWrites(Check):
             yield Finding("ask", code, f"{words}; it will never arrive in F&O", do, TITLE)
 
     def _foreign(self, mark: Mark) -> Iterator[tuple[str, str]]:
-        me = str(self._services.dataverse.function("WhoAmI()")["UserId"])
+        me = str(self._services.dataverse.user()["UserId"])
         for entity_set, name, word in TABLES:
             for row in self._changed(entity_set, name, mark, me):
                 version = row.get("@odata.etag", "").strip('W/"')
