@@ -270,8 +270,8 @@ class MilestonesLive:
 
     desired: the declaration. known: what was read. tallies: how far each contract is, by its number, trimmed and
     case-folded. ours: ids of the file's rows, live or to be made. adopted: computed id -> id of the live milestone
-    that stands for it. findings: what judging the rows found. sums: currency -> (rows, amount) of the invoiced rows; aside: the same of rows set
-    aside. first: the key and amount of the first row, in words.
+    that stands for it. findings: what judging the rows found. sums: currency -> (rows, amount) of the invoiced rows;
+    aside: the same of rows set aside. first: the key and amount of the first row, in words.
     """
 
     desired: Desired
