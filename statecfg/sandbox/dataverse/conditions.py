@@ -163,7 +163,10 @@ class Conditions:
         if literal is not None and literal.kind == "word" and op in ("eq", "ne") and literal.value is not None:
             truth = self.condition(left, scopes)
             return f"({truth}) IS {'' if literal.value is (op == 'eq') else 'NOT '}TRUE"
-        raise errors.bad_uri("Only columns, literals and supported functions can be compared.")
+        for side in (left, right):
+            if isinstance(side, Call):
+                self._call(side, scopes)
+        raise errors.bad_uri("Only columns and literals can be compared.")
 
     def _columns(self, scope: Scope, column: Column, op: str, path: Path, scopes: Mapping[str, Scope]) -> str:
         other_scope, other = self.place(path, scopes)

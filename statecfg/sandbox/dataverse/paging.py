@@ -60,19 +60,19 @@ def _step(column: Sorted, value: Any) -> tuple[str | None, list[Any]]:
 
 
 def skiptoken(order: Sequence[Sorted], page: int, first: Sequence[Any], last: Sequence[Any]) -> str:
-    """The token, still to be URL-encoded once, for the page after `page`."""
+    """The token for the page after `page`; it stands in an address URL-encoded, so that its cookie is encoded twice."""
     columns = "".join(
         f"<{column.name} last={quoteattr(_text(end))} first={quoteattr(_text(begin))} />"
         for column, begin, end in zip(order, first, last, strict=True)
     )
-    inner = quote(quote(f'<cookie page="{page}">{columns}</cookie>', safe=""), safe="")
+    inner = quote(f'<cookie page="{page}">{columns}</cookie>', safe="")
     return f'<cookie pagenumber="{page + 1}" pagingcookie="{inner}" istracking="False" />'
 
 
 def cookie(token: str, order: Sequence[Sorted]) -> Cookie:
     """What a token says. Raises Refused if it isn't one of this query's."""
     outer = re.fullmatch(r'<cookie pagenumber="(\d{1,9})" pagingcookie="([^"]*)" istracking="\w+" />', token)
-    inner = unquote(unquote(outer[2])) if outer else ""
+    inner = unquote(outer[2]) if outer else ""
     found = dict(re.findall(r"<([\w.]+) last=\"([^\"]*)\" first=", inner))
     found |= dict(re.findall(r"<([\w.]+) last='([^']*)' first=", inner))
     if outer is None or any(column.name not in found for column in order):

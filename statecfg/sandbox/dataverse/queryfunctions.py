@@ -76,7 +76,8 @@ _LISTS: dict[str, Callable[[Conditions, str, Sequence[Any]], str]] = {
 
 
 def _span(build: Conditions, name: str, literal: Literal | None) -> Span:
-    now = build.world.now()
+    # Rows hold whole seconds: what was written in this very second lies before now.
+    now = build.world.now() + timedelta(seconds=1)
     if name in _SPANS:
         return _SPANS[name](now)
     try:

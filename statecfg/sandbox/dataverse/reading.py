@@ -285,7 +285,7 @@ def _relation_link(exchange: Exchange, table: Table, key: str, each: Expand) -> 
 
 def _next_link(exchange: Exchange, token: str) -> str:
     kept = [part for part in exchange.request.query.split("&") if part and not _is_token(part)]
-    query = "&".join([*kept, f"$skiptoken={quote(token, safe='')}"])
+    query = "&".join([*kept, f"$skiptoken={quote(token, safe='=/')}"])
     return f"{exchange.root}/{exchange.path}?{query}"
 
 
