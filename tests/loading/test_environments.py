@@ -119,10 +119,8 @@ def test_what_is_missing_is_told_once_with_the_environment(tmp_path: Path) -> No
 
 
 def test_unknown_keys_are_errors_at_every_level(tmp_path: Path) -> None:
-    text = (
-        HOST_VARS
-        + "maps:\n  milestones:\n    original: {publisher: P, number: '1', runing: stopped}\nwaits: {map: 5}\nclas: prod\n"
-    )
+    original = "{publisher: P, number: '1', runing: stopped}"
+    text = f"{HOST_VARS}maps:\n  milestones:\n    original: {original}\nwaits: {{map: 5}}\nclas: prod\n"
     found = problems(written(tmp_path, {"inventory/host_vars/uat.yml": text}))
     assert [(problem.code, problem.where.line) for problem in found] == [
         ("unknown-key", 10),

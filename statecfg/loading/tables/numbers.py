@@ -25,6 +25,7 @@ NOISE = Decimal("0.000001")
 _FIFTEEN = Context(prec=EXCEL_DIGITS, rounding=ROUND_HALF_EVEN)
 _BUILT_IN_DATES = frozenset([*range(14, 18), 22, *range(27, 37), *range(50, 59)])
 _BUILT_IN_TIMES = frozenset([18, 19, 20, 21, 45, 46, 47])
+_WRITTEN = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,4})?\Z")
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 _ZEROS = re.compile(r"0{2,}\Z")
 
@@ -59,16 +60,17 @@ def format_of(number: int, custom: Mapping[int, str]) -> Format:
 @lru_cache(maxsize=4096)
 def exact_number(text: str, form: Format = GENERAL) -> Number | Unusable:
     """The number that a person entered, from the text in the XML."""
-    try:
-        written = Decimal(text)
-    except InvalidOperation:
+    if not _WRITTEN.match(text):
         return Unusable(f"`{text[:40]}` is no number")
-    if not written.is_finite() or (written and not -30 < written.adjusted() < MOST_DIGITS):
+    written = Decimal(text)
+    if written and not -30 < written.adjusted() < MOST_DIGITS:
         return Unusable("is a number beyond every amount", "correct it")
     value = written
     if len(written.normalize(Context(prec=400)).as_tuple().digits) > EXCEL_DIGITS and _is_double(text, written):
         value = written.normalize(_FIFTEEN)
-        if abs(value - written) > min(NOISE, 8 * Decimal(math.ulp(float(text)))):
+        # Fifteen digits that give the same double are what was entered; a calculation may be off by its noise.
+        noise = min(NOISE, 8 * Decimal(math.ulp(float(text))))
+        if float(value) != float(text) and abs(value - written) > noise:
             return Unusable(
                 f"{text} has more digits than a workbook keeps", "format the cell as text and write it again"
             )

@@ -181,6 +181,7 @@ def _misplaced(raw: RawRow, found: Layout, nameless: list[int]) -> str:
 def _row_problems(file: str, row: int, errors: _Errors, wrong: str) -> Iterator[Problem]:
     if wrong:
         yield Problem("misplaced-cell", Source(file, row), wrong)
+        errors = [each for each in errors if each[1].code != "empty-cell"]
     empty = [placed.heading for placed, error in errors if error.code == "empty-cell"]
     if len(empty) > 1:
         do = "a row of totals is no record: delete it, or complete it"
