@@ -11,6 +11,7 @@ from typing import Any
 
 from statecfg.sandbox.dataverse import errors, records
 from statecfg.sandbox.dataverse.address import Key, found_key, missing
+from statecfg.sandbox.dataverse.components import SOLUTION_HEADER, put_into_solution
 from statecfg.sandbox.dataverse.exchange import Exchange
 from statecfg.sandbox.dataverse.names import NAMES, Names
 from statecfg.sandbox.dataverse.payload import Body, Reader, Values
@@ -123,6 +124,9 @@ def _key_values(names: Names, key: Key, body: Body) -> dict[str, Any]:
 
 
 def _created(tx: Tx, exchange: Exchange, names: Names, row: Row, key: Key | None = None) -> Answer:
+    solution = exchange.request.headers.get(SOLUTION_HEADER)
+    if solution:
+        put_into_solution(tx, solution, names.table.name, row[names.key])
     if exchange.prefer.representation:
         return _represented(tx, exchange, names, row, 201)
     text = key.text if key is not None and not key.guid else row[names.key]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from statecfg.sandbox.dataverse import records
+from statecfg.sandbox.dataverse.components import put_into_solution
 from statecfg.sandbox.dualwrite import codes, deploying, schemas
 from statecfg.sandbox.dualwrite.catalog import (
     CDS_PUBLISHER,
@@ -25,7 +26,6 @@ from statecfg.sandbox.dualwrite.catalog import (
     map_specs,
 )
 from statecfg.sandbox.dualwrite.link import identity, seed_link
-from statecfg.sandbox.dualwrite.solutions import add_component
 from statecfg.sandbox.dualwrite.tables import KEYS, MAPS, TEMPLATES
 from statecfg.sandbox.dualwrite.versions import MAP_ROWS, Saved, offer, save_row
 from statecfg.sandbox.dualwrite.witnesses import deliver_all
@@ -139,7 +139,7 @@ def _seed_version(tx: Tx, spec: MapSpec, version: VersionSpec, solutions: Mappin
     key = identity(tx.world, "map row", spec.name, version.publisher, version.version)
     columns = {f"{MAP_ROWS}id": key, "ismanaged": managed, "solutionid": solution}
     row = save_row(tx, spec.tname, spec.label, saved, **columns)
-    add_component(tx, solution, key)
+    put_into_solution(tx, _HOME[version.publisher], MAP_ROWS, key)
     offer(tx, row)
     return row
 

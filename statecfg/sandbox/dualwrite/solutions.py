@@ -19,12 +19,12 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from statecfg.sandbox.dataverse import records
+from statecfg.sandbox.dataverse.components import put_into_solution
 from statecfg.sandbox.dualwrite import codes
 from statecfg.sandbox.dualwrite.catalog import DEFAULT_PUBLISHER
 from statecfg.sandbox.dualwrite.mapping import NotAMapping, TaskMapping, mapping_from, task_members
 from statecfg.sandbox.dualwrite.tables import IMPORTS, RESTORES
 from statecfg.sandbox.dualwrite.versions import (
-    COMPONENT_TYPE,
     MAP_ROWS,
     NotUsable,
     Saved,
@@ -176,29 +176,21 @@ def _finish_import(tx: Tx, waiting: Row) -> None:
 
 def add_to_solution(tx: Tx, body: Mapping[str, Any]) -> dict[str, Any]:
     """`AddSolutionComponent`: put a saved version into a solution. Raises Refused."""
-    solutions = tx.find("solution", uniquename=str(body.get("SolutionUniqueName", "")))
     row = tx.get(MAP_ROWS, str(body.get("ComponentId", "")))
-    if not solutions or row is None:
-        raise Refused("0x80048033", "The solution or the component to add to it does not exist.")
-    return {"id": add_component(tx, str(solutions[0]["solutionid"]), row[f"{MAP_ROWS}id"])}
+    if row is None:
+        raise Refused("0x80048033", "The component to add to the solution does not exist.")
+    return {"id": put_into_solution(tx, str(body.get("SolutionUniqueName", "")), MAP_ROWS, row[f"{MAP_ROWS}id"])}
 
 
 def _imported(tx: Tx, content: Mapping[str, Any]) -> None:
-    solution = _solution_row(tx, content)
+    _keep_solution(tx, content)
     for each in content["maps"]:
         exported = _exported(each)
         row = _stored(tx, exported, managed=bool(content.get("managed")))
-        add_component(tx, solution, row[f"{MAP_ROWS}id"])
+        put_into_solution(tx, content["uniquename"], MAP_ROWS, row[f"{MAP_ROWS}id"])
 
 
-def add_component(tx: Tx, solution: str, row: str) -> str:
-    """Put a saved version into a solution, unless it is in it; the id of its membership."""
-    member = {"solutionid": solution, "objectid": row, "componenttype": COMPONENT_TYPE}
-    found = tx.find("solutioncomponent", **member) or [records.create(tx, "solutioncomponent", member)]
-    return str(found[0]["solutioncomponentid"])
-
-
-def _solution_row(tx: Tx, content: Mapping[str, Any]) -> str:
+def _keep_solution(tx: Tx, content: Mapping[str, Any]) -> None:
     found = tx.find("solution", uniquename=content["uniquename"])
     values = {
         "friendlyname": content.get("friendlyname"), "version": content.get("version"),
@@ -206,11 +198,10 @@ def _solution_row(tx: Tx, content: Mapping[str, Any]) -> str:
     }  # fmt: skip
     if found:
         records.update(tx, "solution", found[0]["solutionid"], values)
-        return str(found[0]["solutionid"])
+        return
     publisher = tx.find("publisher", friendlyname=str(content.get("publisher", "")))
     values["publisherid"] = publisher[0]["publisherid"] if publisher else None
-    made = records.create(tx, "solution", {"uniquename": content["uniquename"], **values})
-    return str(made["solutionid"])
+    records.create(tx, "solution", {"uniquename": content["uniquename"], **values})
 
 
 def _stored(tx: Tx, exported: Exported, *, managed: bool) -> Row:

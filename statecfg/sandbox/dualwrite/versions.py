@@ -22,8 +22,6 @@ from statecfg.sandbox.dualwrite.tables import MAPS, TEMPLATES
 from statecfg.sandbox.world import Row, Tx
 
 MAP_ROWS = "msdyn_dualwriteentitymap"
-# The component type of saved versions; the real one is not known, clients resolve it.
-COMPONENT_TYPE = 10112
 UNKNOWN_PUBLISHER = "Unknown"
 # Where a tenant keeps the publisher of a version; "" leaves it to the solution that the row is in.
 IN_AUTHOR, IN_PROPERTIES, IN_SOLUTION = "msdyn_author", "msdyn_properties", ""
