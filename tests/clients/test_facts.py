@@ -17,6 +17,11 @@ def test_the_client_spells_the_fact(fact: Fact) -> None:
     assert same(spelling(fact.client), fact.value)
 
 
+@pytest.mark.parametrize("fact", SANDBOX, ids=str)
+def test_the_sandbox_spells_the_fact(fact: Fact) -> None:
+    assert same(spelling(fact.sandbox), fact.value)
+
+
 def test_each_fact_has_a_source_in_the_reference() -> None:
     assert [fact for fact in facts() if not fact.source.startswith("reference/") or '"' not in fact.source] == []
 
