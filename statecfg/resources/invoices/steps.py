@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from statecfg.model.declared import Desired
 from statecfg.model.environment import Environment
@@ -33,14 +34,14 @@ class _Invoice:
     """What goes on one contract's invoice, while the file streams by."""
 
     row: int = 0
-    ids: list[str] = field(default_factory=list)
+    ids: bytearray = field(default_factory=bytearray)
     amount: Decimal = Decimal(0)
     tax: Decimal = Decimal(0)
     digest: int = 0
 
     def add(self, row: int, stone: Stone) -> None:
         self.row = self.row or row
-        self.ids.append(stone.id.replace("-", ""))
+        self.ids += UUID(stone.id).bytes
         self.amount += stone.amount
         self.tax += stone.tax
         self.digest = (self.digest + int(digest_of_stones([stone]), 16)) % WHOLE
@@ -48,33 +49,34 @@ class _Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a change is about: the work, and how the milestones will stand by then."""
+    """What a change is about: the work, and how the milestones will stand by then. gathered: filled when first used."""
 
     desired: Desired
     live: MilestonesLive
     work: Work
     environment: Environment
+    gathered: dict[str, _Invoice] = field(default_factory=dict)
 
     def records(self, contracts: Sequence[str]) -> LazyRecords:
         """A record for each of these contracts, in their order."""
         return LazyRecords(lambda: self._made(contracts))
 
     def _made(self, contracts: Sequence[str]) -> Iterator[Record]:
-        gathered = self._gathered(frozenset(normal(number) for number in contracts))
+        self._gather()
+        drafts = {invoice.contract: invoice.id for invoice in self.work.adopted}
         for number in contracts:
             contract = self.live.contracts[normal(number)]
-            yield _record(contract, gathered[normal(number)], self._draft(number))
+            yield _record(contract, self.gathered[normal(number)], drafts.get(number, ""))
 
-    def _draft(self, number: str) -> str:
-        return next((invoice.id for invoice in self.work.adopted if invoice.contract == number), "")
-
-    def _gathered(self, wanted: frozenset[str]) -> dict[str, _Invoice]:
-        found = {number: _Invoice() for number in wanted}
+    def _gather(self) -> None:
+        """What goes on each invoice: one pass over the file for all steps, and 16 bytes a milestone."""
+        if self.gathered:
+            return
+        self.gathered.update((normal(number), _Invoice()) for number in self.work.confirm)
         for match in matches_of(self.live):
-            number = normal(match.row.contract)
-            if number in wanted and match.verdict not in FINAL:
-                found[number].add(match.row.row, stone_of(match))
-        return found
+            invoice = self.gathered.get(normal(match.row.contract))
+            if invoice and match.verdict not in FINAL:
+                invoice.add(match.row.row, stone_of(match))
 
     def smallest(self, contracts: Sequence[str]) -> str:
         """The contract with the fewest milestones, the first of several: the least is at stake with it."""
@@ -86,11 +88,11 @@ def _record(contract: ContractInfo, invoice: _Invoice, draft: str) -> Record:
         "contract": contract.number,
         "company": contract.company,
         "currency": contract.currency,
-        "count": len(invoice.ids),
+        "count": len(invoice.ids) // 16,
         "amount": invoice.amount,
         "tax": invoice.tax,
         "digest": f"{invoice.digest:032x}",
-        "milestones": " ".join(invoice.ids),
+        "milestones": invoice.ids.hex(" ", 16),
         "invoice": draft or None,
     }
     return Record(contract.number, contract.id, "", values, invoice.row)

@@ -260,7 +260,7 @@ def _customers(
 def _dimensions(finance: Finance, numbers: Sequence[str]) -> Mapping[str, str]:
     rows = finance.rows_where_in(
         "ProjectContractLines", "ProjectContractId", numbers,
-        select=("ContractLineId", "DefaultLedgerDimensionDisplayValue"),
+        select=("ContractLineId", "DefaultLedgerDimensionDisplayValue"), chunk=100,
     )  # fmt: skip
     return {
         str(row["ContractLineId"]).casefold(): str(row["DefaultLedgerDimensionDisplayValue"] or "").strip()
@@ -271,6 +271,6 @@ def _dimensions(finance: Finance, numbers: Sequence[str]) -> Mapping[str, str]:
 def _headers(finance: Finance, numbers: Sequence[str]) -> Mapping[str, Row]:
     rows = finance.rows_where_in(
         "ProjectContractHeaders", "ProjectContractId", numbers,
-        select=("dataAreaId", "ProjectContractId", "CustomerAccountNumber"),
+        select=("dataAreaId", "ProjectContractId", "CustomerAccountNumber"), chunk=100,
     )  # fmt: skip
     return {normal(str(row["ProjectContractId"])): row for row in rows}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import unicodedata
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
+from hashlib import sha1
 from typing import NamedTuple
 
 from statecfg.resources.milestones.spec import KeyField, MilestoneRow
@@ -46,17 +47,22 @@ class Keys:
     def __init__(self, tenant: str, fields: Sequence[KeyField]) -> None:
         self._namespace = uuid.uuid5(uuid.NAMESPACE_URL, f"{tenant.casefold()}/{TABLE}")
         self.fields = tuple(fields)
+        self._places = tuple(KeyText._fields.index(name) for name in fields)
 
     def id(self, text: KeyText) -> bytes:
-        """The 16 bytes of the id that a milestone with this key gets."""
-        return uuid.uuid5(self._namespace, _PARTS.join(self._normal(text))).bytes
+        """The 16 bytes of the id that a milestone with this key gets: UUID version 5 of the tenant, table and key.
+
+        Made by hand, because a UUID object a row would cost more than everything else that is done with a row.
+        """
+        name = _PARTS.join([normal(_shown(text[place])) for place in self._places]).encode()
+        made = bytearray(sha1(self._namespace.bytes + name, usedforsecurity=False).digest()[:16])
+        made[6] = made[6] & 0x0F | 0x50
+        made[8] = made[8] & 0x3F | 0x80
+        return bytes(made)
 
     def words(self, text: KeyText) -> str:
         """The key as a person reads it: `CON-0001 / L1 / Kick-off`."""
         return " / ".join(_shown(getattr(text, name)) for name in self.fields)
-
-    def _normal(self, text: KeyText) -> Iterable[str]:
-        return (normal(_shown(getattr(text, name))) for name in self.fields)
 
 
 def _shown(value: str | date | None) -> str:

@@ -156,7 +156,7 @@ class Reader:
 
     def _finance(self, collected: _Collected) -> None:
         numbers = collected.contracts.numbers
-        rows = self.finance.rows_where_in(FINANCE_SET, "ProjectContractId", numbers, select=FINANCE_COLUMNS)
+        rows = self.finance.rows_where_in(FINANCE_SET, "ProjectContractId", numbers, select=FINANCE_COLUMNS, chunk=100)
         for row in rows:
             record_id = UUID(str(row["ContractLineMilestoneGuid"])).bytes
             facts = collected.entries.get(record_id)

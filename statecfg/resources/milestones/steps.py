@@ -5,7 +5,7 @@ Records are made when they are iterated, from the file and what was read; nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from statecfg.model.declared import Desired
@@ -68,10 +68,11 @@ def steps(pending: Pending) -> Iterator[Step]:
     ids = frozenset(match.id for match in first.values())
     entities = sorted({company for company, _ in first})
     for verdict in SENT:
-        count = sum(match.verdict == verdict for match in first.values())
-        if count:
-            yield _canary(pending, verdict, ids, count, entities)
-    yield _wait(pending, "wait-canary", _canary_words(len(ids)), ids, len(ids), is_canary=True)
+        chosen = tuple(pending.record(match) for match in first.values() if match.verdict == verdict)
+        if chosen:
+            yield _canary(pending, verdict, chosen, entities)
+    expected = tuple(pending.expected(match) for match in first.values())
+    yield _wait(pending, "wait-canary", _canary_words(len(ids)), expected, len(ids), is_canary=True)
     for verdict in SENT:
         count = pending.live.total(verdict) - sum(match.verdict == verdict for match in first.values())
         if count:
@@ -79,7 +80,7 @@ def steps(pending: Pending) -> Iterator[Step]:
     rest = pending.live.total("to_send") - len(ids)
     if rest:
         words = f"until {counted(rest, 'milestone')} {'is' if rest == 1 else 'are'} in F&O as Invoiced"
-        yield _wait(pending, "wait", words, ids, rest, is_canary=False)
+        yield _wait(pending, "wait", words, _records(pending, SENT, pending.expected, ids), rest, is_canary=False)
 
 
 def _canary_words(count: int) -> str:
@@ -87,18 +88,18 @@ def _canary_words(count: int) -> str:
     return f"until {seen} in F&O as Invoiced, with amount, currency, date and dimensions"
 
 
-def _canary(pending: Pending, verdict: Verdict, ids: frozenset[bytes], count: int, entities: Iterable[str]) -> Step:
+def _canary(pending: Pending, verdict: Verdict, records: Sequence[Record], entities: Iterable[str]) -> Step:
     verb, mark, words = VERBS[verdict]
     return Step(
         pending.desired.address,
         f"{verb}-canary",
-        f"{count} of the milestones {words} first: one for each legal entity ({', '.join(entities)})",
+        f"{len(records)} of the milestones {words} first: one for each legal entity ({', '.join(entities)})",
         mark=mark,
         moment="batch",
         deadline_s=pending.environment.waits.service_s,
         batching=_batching(pending.environment, verdict, workers=1),
-        count=count,
-        records=_records(pending, (verdict,), pending.record, lambda match: match.id in ids),
+        count=len(records),
+        records=records,
     )
 
 
@@ -114,11 +115,11 @@ def _bulk(pending: Pending, verdict: Verdict, canary: frozenset[bytes], count: i
         deadline_s=pending.environment.waits.service_s,
         batching=_batching(pending.environment, verdict, pending.environment.writes.workers),
         count=count,
-        records=_records(pending, (verdict,), pending.record, lambda match: match.id not in canary),
+        records=_records(pending, (verdict,), pending.record, canary),
     )
 
 
-def _wait(pending: Pending, verb: str, words: str, canary: frozenset[bytes], count: int, *, is_canary: bool) -> Step:
+def _wait(pending: Pending, verb: str, words: str, records: Iterable[Record], count: int, *, is_canary: bool) -> Step:
     return Step(
         pending.desired.address,
         verb,
@@ -127,7 +128,7 @@ def _wait(pending: Pending, verb: str, words: str, canary: frozenset[bytes], cou
         sends=False,
         deadline_s=pending.environment.waits.arrival_s,
         count=count,
-        records=_records(pending, SENT, pending.expected, lambda match: (match.id in canary) == is_canary),
+        records=records,
     )
 
 
@@ -139,9 +140,10 @@ def _batching(environment: Environment, verdict: Verdict, workers: int) -> Batch
 
 
 def _records(
-    pending: Pending, verdicts: tuple[Verdict, ...], make: Callable[[Match], Record], wanted: Callable[[Match], bool]
+    pending: Pending, verdicts: tuple[Verdict, ...], make: Callable[[Match], Record], canary: frozenset[bytes]
 ) -> LazyRecords:
-    return LazyRecords(lambda: (make(match) for match in pending.matches(*verdicts) if wanted(match)))
+    """The rows to be treated so, canaries left out."""
+    return LazyRecords(lambda: (make(match) for match in pending.matches(*verdicts) if match.id not in canary))
 
 
 def counted(count: int, noun: str) -> str:
