@@ -94,13 +94,13 @@ def _counts(projects: Iterable[Project | None]) -> dict[str, int]:
         (desired.records.path, str(desired.address)): desired.records
         for project in whole
         for desired in _declared(project.states)
-        if desired.records is not None
+        if isinstance(desired.records, TableSource)
     }
     return {
         "environments": len(whole),
         "phases": len(phases),
         "resources": sum(len(phase.resources) for phase in phases.values()),
-        "rows": sum(1 for source in sources.values() for _ in source),
+        "rows": sum(source.readable for source in sources.values()),
     }
 
 

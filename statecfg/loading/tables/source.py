@@ -230,9 +230,10 @@ def _is_file(given: str, path: Path, place: Source, problems: Problems) -> bool:
         do = "give `milestone_file` in the inventory, or write the file's name here"
         problems.add("no-record-file", place, "`from` names no file", do)
     elif not path.is_file():
-        problems.add(
-            "no-record-file", place, f"there is no file {shown(path)}", "relative names count from this file's folder"
-        )
+        do = "make it, or correct the name that the inventory gives"
+        if not Path(given).is_absolute():
+            do = "make it, or correct the name: it counts from the folder of this file"
+        problems.add("no-record-file", place, f"there is no file {shown(path)}", do)
     elif path.suffix.lower() not in (*WORKBOOKS, *TEXTS):
         problems.add("no-record-file", place, f"{path.name} is neither csv nor xlsx", "save it as one of them")
     else:
