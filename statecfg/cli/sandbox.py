@@ -57,18 +57,22 @@ def _directory(function: Function) -> Function:
     return option(function)
 
 
+def _number(name: str, default: int, least: int | None, words: str) -> Callable[[Function], Function]:
+    return click.option(name, type=click.IntRange(min=least), default=default, show_default=True, help=words)
+
+
 def _shape_options(function: Function) -> Function:
-    number = click.IntRange(min=1)
     file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
     add = [
-        click.option("--contracts", type=number, default=CONTRACTS, show_default=True, help="Contracts in the file."),
-        click.option("--milestones", type=number, default=MILESTONES, show_default=True, help="Rows of the file."),
-        click.option("--seed", type=int, default=SEED, show_default=True, help="The same seed gives the same world."),
-        click.option("--existing", type=click.IntRange(min=0), default=0, help="More open milestones of other people."),
+        _number("--contracts", CONTRACTS, 1, "Contracts in the file (not with --from)."),
+        _number("--milestones", MILESTONES, 1, "Rows of the file (not with --from)."),
+        _number("--seed", SEED, None, "The same seed gives the same world."),
+        _number("--existing", 0, 0, "More open milestones, on contracts outside the file."),
         click.option("--from", "from_file", metavar="FILE", type=file, help="A legacy export (csv) that it fits."),
         click.option("--columns", metavar="FILE", type=file, help="Its headings: YAML with `columns:`."),
         click.option("--set", "knobs", metavar="NAME=VALUE", multiple=True, help="Turn a setting."),
-    ]  # fmt: skip
+    ]
     for option in reversed(add):
         function = option(function)
     return function
@@ -215,7 +219,7 @@ def add_fault(call: Call, effect: str, raw: str | None, **given: Any) -> int:
     lost-answer   done, then closed          cut-answer    the answer is cut in the middle
     expire-token  the token is old           refuse-row    a row is refused by what it contains
     """
-    wanted = _json(raw, "raw") if effect == "raw" else _fault(effect, given)
+    wanted = _raw(raw or "") if effect == "raw" else _fault(effect, given)
     made = _ask(_running(_directory_of_faults()), "POST", "faults", wanted)
     _tell(call, made, _fault_line(made))
     return OK
@@ -347,11 +351,11 @@ def _value(text: str) -> Any:
         return text
 
 
-def _json(text: str | None, what: str) -> Any:
+def _raw(text: str) -> Any:
     try:
-        return json.loads(text or "")
+        return json.loads(text)
     except ValueError as cause:
-        raise click.UsageError(f"`{what}` takes a JSON object as the next argument: {cause}") from cause
+        raise click.UsageError(f"`raw` takes a JSON object as the next argument: {cause}") from cause
 
 
 def _check_export(shape: Shape) -> None:

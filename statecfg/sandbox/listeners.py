@@ -29,6 +29,7 @@ LARGEST_BODY = 122_524_008
 KEEP_ALIVE_S = 75
 _START_DEADLINE_S = 20
 _GRACE_S = 1
+_LOOK_S = 0.05
 
 Scope = Mapping[str, Any]
 
@@ -117,7 +118,25 @@ class Listeners:
 
     async def _serve(self) -> None:
         pairs = zip(self._servers, self._sockets.values(), strict=True)
+        parting = asyncio.create_task(self._part())
         await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in pairs))
+        parting.cancel()
+        self._hang_up(idle_only=False)
+        # One turn of the loop for each layer of a connection, or it would be torn down with its sockets open.
+        await asyncio.sleep(0.01)
+
+    async def _part(self) -> None:
+        """Hang up on clients that only keep a connection: they never answer the TLS goodbye that a server waits for."""
+        while not any(server.should_exit for server in self._servers):
+            await asyncio.sleep(_LOOK_S)
+        self._hang_up(idle_only=True)
+
+    def _hang_up(self, *, idle_only: bool) -> None:
+        for server in self._servers:
+            for connection in list(server.server_state.connections):
+                cycle = getattr(connection, "cycle", None)
+                if not idle_only or cycle is None or cycle.response_complete:
+                    connection.transport.abort()
 
 
 class _Application:

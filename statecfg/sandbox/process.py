@@ -72,6 +72,7 @@ def start_detached(directory: Path, arguments: Sequence[str], ready_s: float = R
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),
         )
     found = _awaited(lambda: _answering(directory, child, log), ready_s)
     if found is None:

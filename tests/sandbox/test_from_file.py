@@ -48,7 +48,7 @@ def test_amounts_and_dates_are_exact(tmp_path: Path) -> None:
 
 
 def test_a_large_amount_keeps_its_last_digit(tmp_path: Path) -> None:
-    (row,) = read(tmp_path, "V-1;1;Alles;922.337.203.685.476,99;;EUR;01.02.2022;Bezahlt;").usable
+    (row,) = read(tmp_path, "V-1;1;Alles;922.337.203.685.476,99;;USD;01.02.2022;Bezahlt;").usable
     assert row.amount == Decimal("922337203685476.99")
 
 
@@ -73,6 +73,9 @@ def test_blank_lines_vanish_and_rows_keep_their_numbers(tmp_path: Path) -> None:
         ("V-1;10;Rate;1,5;;JPY;01.02.2022;Bezahlt;", "more decimals than JPY"),
         ("V-1;10;Rate;0,00;1,00;EUR;01.02.2022;Bezahlt;", "tax without an amount"),
         ("V-1;10;Rate;999999999999999,00;;EUR;01.02.2022;Bezahlt;", "larger than the service holds"),
+        ("V-1;10;Rate;922.337.203.685.476,99;;EUR;01.02.2022;Bezahlt;", "contract would be larger than the service"),
+        ("V-1;10;Ra\tte;1,00;;EUR;01.02.2022;Bezahlt;", "name holds control characters"),
+        (f"V-1;10;Rate;1,00;;EUR;01.02.2022;Bezahlt;{'x' * 101}", "description is longer than 100"),
         ("V-1;10;Rate;1,00;;Euro;01.02.2022;Bezahlt;", "'Euro' is no currency code"),
         ("V-1;10;Rate;1,00;;EUR;31.02.2022;Bezahlt;", "'31.02.2022' is no date"),
         (f"V-1;10;{'x' * 101};1,00;;EUR;01.02.2022;Bezahlt;", "longer than 100"),
@@ -152,6 +155,11 @@ def test_other_peoples_contracts_stand_beside_those_of_the_file(tmp_path: Path) 
     numbers = {c.number for c in others}
     assert {i.contract for i in company.invoices} <= numbers
     assert {m.contract for i in company.invoices for m in i.milestones} <= numbers
+
+
+def test_a_file_that_is_no_csv_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(legacy.Unreadable, match="is no csv"):
+        read(tmp_path, f"V-1;{'x' * 200_000}")
 
 
 def test_an_export_without_a_usable_row_makes_no_world(tmp_path: Path) -> None:

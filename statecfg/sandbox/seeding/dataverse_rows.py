@@ -21,16 +21,16 @@ Row = dict[str, Any]
 
 CONTRACT_CONFIRMED = 192350003
 WON_ON = "2021-01-15T09:00:00Z"
-MADE_ON = "2026-08-31T16:00:00Z"
 HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True)
 class DataverseRows:
-    """Rows of one company. Every id follows from the seed and the business key."""
+    """Rows of one company. Every id follows from the seed and the business key. made_on: when all of it was made."""
 
     company: Portfolio
     people: Identities
+    made_on: str
 
     def id(self, kind: str, *key: str) -> str:
         """The id of a record by its business key."""
@@ -136,8 +136,8 @@ class DataverseRows:
         """A row that a colleague made before the cutover."""
         maker = self.people.colleagues[0].id
         return columns | {
-            "createdon": MADE_ON,
-            "modifiedon": MADE_ON,
+            "createdon": self.made_on,
+            "modifiedon": self.made_on,
             "createdby": maker,
             "modifiedby": maker,
             "ownerid": maker,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 from statecfg.sandbox.seeding.dataverse_rows import DataverseRows
@@ -19,7 +20,8 @@ Row = dict[str, Any]
 
 FISCAL_CALENDAR = "Fiscal"
 CHART_OF_ACCOUNTS = "Shared"
-YEARS = range(2019, 2029)
+FIRST_YEAR = 2019
+YEARS_AHEAD = 2
 MONTHS = range(1, 13)
 PROJECT_GROUP = {Billing.FIXED_PRICE: "Fixed_WIP", Billing.TIME_AND_MATERIAL: "TM"}
 HOLD = "Hold"
@@ -34,6 +36,11 @@ class FinanceRows:
     company: Portfolio
     people: Identities
     dataverse: DataverseRows
+
+    @cached_property
+    def years(self) -> range:
+        """Fiscal years that are open: from the legacy system's first to some after the world's present."""
+        return range(FIRST_YEAR, int(self.dataverse.made_on[:4]) + YEARS_AHEAD + 1)
 
     def tables(self) -> Iterator[tuple[str, Iterable[Row]]]:
         """Each table with its rows, those first that others name."""
@@ -83,7 +90,7 @@ class FinanceRows:
 
     def _ledger_periods(self) -> Iterator[Row]:
         for entity in self.company.entities:
-            for year in YEARS:
+            for year in self.years:
                 for month in MONTHS:
                     yield {
                         "LedgerName": entity.code.upper(),
@@ -94,7 +101,7 @@ class FinanceRows:
                     }
 
     def _periods(self) -> Iterator[Row]:
-        for year in YEARS:
+        for year in self.years:
             for month in MONTHS:
                 following = f"{year + month // 12}-{month % 12 + 1:02d}-01"
                 yield {

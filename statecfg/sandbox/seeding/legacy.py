@@ -34,6 +34,8 @@ TOTALS = re.compile(r"(grand |sub)?(total|sum|summe|zwischensumme|gesamt\w*|somm
 LONGEST_NAME = 100
 LARGEST_AMOUNT = Decimal(922337203685477)
 PRECISIONS = {currency.code: currency.precision for currency in CURRENCIES}
+RATES = {currency.code: currency.rate for currency in CURRENCIES}
+LARGEST_COLUMNS_FILE = 1_000_000
 SPACES = re.compile(r"[\s\u00a0\u202f']")
 COMMA_DECIMAL = re.compile(r",\d{1,4}$")
 NUMBERS = {
@@ -91,7 +93,10 @@ class Export:
 
 def read(path: Path, columns: Path | None = None) -> Export:
     """The export at `path`; `columns` is a YAML file with `columns:` as a state file has it. Raises Unreadable."""
-    headings, rows = _table(_text(path))
+    try:
+        headings, rows = _table(_text(path))
+    except csv.Error as cause:
+        raise Unreadable(f"{path.name} is no csv file: {cause}") from cause
     known = _headings(columns) if columns else _own_headings(headings)
     places = _places(known, headings, path)
     cells = [(number, row) for number, row in rows if any(cell.strip() for cell in row)]
@@ -101,9 +106,11 @@ def read(path: Path, columns: Path | None = None) -> Export:
 
 def column_headings(text: str) -> dict[str, Heading]:
     """What a YAML text with `columns:` says of each field. Raises Unreadable."""
+    if len(text) > LARGEST_COLUMNS_FILE:
+        raise Unreadable("the column description is far too long for one")
     try:
         loaded = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as cause:
+    except (YAMLError, RecursionError, ValueError) as cause:
         raise Unreadable(f"the column description is no YAML: {cause}") from cause
     declared = loaded.get("columns", loaded) if isinstance(loaded, Mapping) else None
     if not isinstance(declared, Mapping):
@@ -273,7 +280,7 @@ def _row(number: int, texts: Mapping[str, str], known: Mapping[str, Heading]) ->
         tax=tax,
         currency=texts["currency"].upper(),
         date=day,
-        description=texts.get("description", "")[:LONGEST_NAME],
+        description=texts.get("description", ""),
     )
 
 
@@ -283,8 +290,11 @@ def _faults(texts: Mapping[str, str], known: Mapping[str, Heading]) -> Iterator[
     missing = [name for name in NEEDED if not texts[name]]
     if missing:
         yield f"no {', '.join(missing)}"
-    if len(texts["name"]) > LONGEST_NAME:
-        yield f"the name is longer than {LONGEST_NAME} characters"
+    for name in ("contract", "line", "name", "description"):
+        if len(texts.get(name, "")) > LONGEST_NAME:
+            yield f"{name} is longer than {LONGEST_NAME} characters"
+        if any(unicodedata.category(sign) == "Cc" for sign in texts.get(name, "")):
+            yield f"{name} holds control characters"
     yield from _status_faults(texts, known)
     yield from _number_faults(texts, known)
     if not re.fullmatch(r"[A-Za-z]{3}", texts["currency"]):
@@ -324,17 +334,35 @@ def _number_faults(texts: Mapping[str, str], known: Mapping[str, Heading]) -> It
 def _told_apart(rows: Sequence[LegacyRow]) -> tuple[list[LegacyRow], list[tuple[int, str]]]:
     """Rows that differ in contract, line, name and day and keep to their contract's currency; the others refused."""
     seen: dict[tuple[str, ...], int] = {}
-    currencies: dict[str, str] = {}
+    contracts: dict[str, _Contract] = {}
     kept: list[LegacyRow] = []
     refused: list[tuple[int, str]] = []
     for row in rows:
         key = (*(_folded(text) for text in (row.contract, row.line, row.name)), row.date.isoformat())
-        currency = currencies.setdefault(_folded(row.contract), row.currency)
+        contract = contracts.setdefault(key[0], _Contract(row.currency))
         if key in seen:
             refused.append((row.row, f"the same contract, line, name and date as row {seen[key]}"))
-        elif currency != row.currency:
-            refused.append((row.row, f"{row.currency} on a contract in {currency}"))
+        elif contract.currency != row.currency:
+            refused.append((row.row, f"{row.currency} on a contract in {contract.currency}"))
+        elif not contract.takes(row):
+            refused.append((row.row, "the contract would be larger than the service holds"))
         else:
             seen[key] = row.row
             kept.append(row)
     return kept, refused
+
+
+@dataclass(slots=True)
+class _Contract:
+    """What a contract comes to so far, in base currency where that is more."""
+
+    currency: str
+    total: Decimal = Decimal(0)
+
+    def takes(self, row: LegacyRow) -> bool:
+        """Whether there is room for a row; then it is counted."""
+        total = self.total + (row.amount + row.tax) / min(RATES.get(row.currency, Decimal(1)), Decimal(1))
+        if total >= LARGEST_AMOUNT:
+            return False
+        self.total = total
+        return True

@@ -44,8 +44,8 @@ def clear(world: World) -> None:
 
 def plant(world: World, company: Portfolio, people: Identities) -> None:
     """Fill an empty world, in one transaction."""
-    dataverse = DataverseRows(company, people)
     with _earlier(world), world.transaction() as tx:
+        dataverse = DataverseRows(company, people, world.timestamp())
         tx.caller = people.colleagues[0].id
         _plant_standing(tx, company, people, dataverse)
         _plant_by_hand(tx, dataverse)
