@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
 from statecfg.loading.tables.cells import Cell, RawRow, TableError, Unusable
@@ -137,10 +138,13 @@ class Sheet:
 
 def column_of(reference: str) -> int:
     """The column of a cell reference such as `AB12`, from 0."""
+    return _column(reference.rstrip("0123456789")[:4])
+
+
+@lru_cache(maxsize=4096)
+def _column(letters: str) -> int:
     number = 0
-    for letter in reference:
-        if not "A" <= letter <= "Z":
-            break
+    for letter in letters:
         number = number * 26 + ord(letter) - 64
     return number - 1
 

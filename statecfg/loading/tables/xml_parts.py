@@ -19,18 +19,26 @@ Text = Callable[[str], None]
 
 
 def parse_part(stream: IO[bytes], start: Start, end: End | None = None, text: Text | None = None) -> Iterator[None]:
-    """Feed a part through the handlers, chunk by chunk; yields after each. Tags come without their prefix.
+    """Feed a part through the handlers, chunk by chunk; yields after each. Tags come without the root's prefix.
 
     Raises TableError if it is no XML or declares a document type.
     """
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = _local_start(start)
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    if end is not None:
-        parser.EndElementHandler = _local_end(end)
-    if text is not None:
-        parser.CharacterDataHandler = text
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        prefix, colon, _ = name.rpartition(":")
+        cut = len(prefix) + 1 if colon else 0
+        # Nearly every workbook has no prefix: then the handlers are called without a step between.
+        parser.StartElementHandler = (lambda tag, given: start(tag[cut:], given)) if cut else start
+        if end is not None:
+            parser.EndElementHandler = (lambda tag: end(tag[cut:])) if cut else end
+        if text is not None:
+            parser.CharacterDataHandler = text
+        start(name[cut:], attributes)
+
+    parser.StartElementHandler = begin
     try:
         while chunk := stream.read(CHUNK):
             parser.Parse(chunk, False)
@@ -39,20 +47,6 @@ def parse_part(stream: IO[bytes], start: Start, end: End | None = None, text: Te
     except expat.ExpatError as error:
         raise TableError("damaged-workbook", f"is damaged: {error}", "open it in Excel and save it again") from error
     yield
-
-
-def _local_start(start: Start) -> Start:
-    def handle(name: str, attributes: dict[str, str]) -> None:
-        start(name.rpartition(":")[2] if ":" in name else name, attributes)
-
-    return handle
-
-
-def _local_end(end: End) -> End:
-    def handle(name: str) -> None:
-        end(name.rpartition(":")[2] if ":" in name else name)
-
-    return handle
 
 
 def _refuse_doctype(*_: Any) -> None:
