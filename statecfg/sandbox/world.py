@@ -79,6 +79,11 @@ class Shape:
         self.columns = {column.name: column for column in table.columns}
         self.encoders = {c.name: encode for c in table.columns if (encode := encoder(c))}
         self.decoders = tuple((c.name, decode) for c in table.columns if (decode := decoder(c)))
+        self.converted = tuple(
+            (place, c.name, self.encoders[c.name], decoder(c))
+            for place, c in enumerate(table.columns)
+            if c.name in self.encoders
+        )
         self.defaults = {c.name: c.default for c in table.columns if c.default is not None}
         self.sequences = tuple((c.name, c.sequence) for c in table.columns if c.sequence)
         self.restamped = tuple((c.name, c.sequence) for c in table.columns if c.restamped)
@@ -266,10 +271,12 @@ class Tx:
 
     def _encoded(self, shape: Shape, full: Row) -> list[Any]:
         """Values in column order; `full` is brought to what a later read would give."""
-        encoded = [shape.encoded(name, value) for name, value in full.items()]
-        for name, decode in shape.decoders:
-            if full[name] is not None:
-                full[name] = decode(shape.encoded(name, full[name]))
+        encoded = list(full.values())
+        for place, name, encode, decode in shape.converted:
+            value = encoded[place]
+            if value is not None:
+                stored = encoded[place] = encode(value)
+                full[name] = stored if decode is None else decode(stored)
         return encoded
 
 
