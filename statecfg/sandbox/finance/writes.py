@@ -191,7 +191,11 @@ def _milestone_removal(_tx: Tx, before: Values) -> None:
 
 
 def _estimate_project(tx: Tx, milestone: Values) -> None:
-    """The fixed-price revenue-estimate project that the first milestone of a contract line brings."""
+    """The fixed-price revenue-estimate project that the first milestone of a contract line brings.
+
+    It takes the line's financial dimensions as they are now and keeps them (inferred: a milestone's default from the
+    line and can't be edited once it is invoiced).
+    """
     line = milestone["ContractLineId"]
     if not tx.world.settings["finance.estimate_project"] or not line:
         return
@@ -207,9 +211,15 @@ def _estimate_project(tx: Tx, milestone: Values) -> None:
         "ParentProjectId": milestone["ProjectNumber"],
         "CustomerAccountNumber": milestone["CustomerAccountNumber"],
         "IntegrationSourceDataId": line,
+        "DimensionDisplayValue": _line_dimensions(tx, company, line),
         "DateOfCreation": noon(tx),
     }
     create(tx, "ProjectsV2", row)
+
+
+def _line_dimensions(tx: Tx, company: str, line: str) -> str:
+    found = tx.find(table_of("ProjectContractLines"), dataAreaId=company, ContractLineId=line)
+    return str(found[0]["DefaultLedgerDimensionDisplayValue"]) if found else ""
 
 
 def noon(tx: Tx) -> str:
@@ -239,10 +249,12 @@ def _staged(tx: Tx, values: Values) -> dict[str, Any]:
 
 
 def _proposal(tx: Tx, values: Values) -> dict[str, Any]:
-    """A proposal header, as a confirmed proforma invoice brings it."""
+    """A proposal header, as a confirmed proforma invoice brings it; one of an invoice that was posted is posted too."""
     if not tx.world.settings["finance.proposal_numbers_manual"]:
         raise Refused("", "The number sequence of invoice proposals does not allow manual numbers.")
-    return {**values, "Status": "Header", "ExpectedLines": _announced_lines(tx, values)}
+    sought = {COMPANY: values[COMPANY], "ProjInvoiceId": str(values["ProposalId"])}
+    status = "Posted" if _exists(tx, table_of("DocumentProjectInvoiceBases"), sought) else "Header"
+    return {**values, "Status": status, "ExpectedLines": _announced_lines(tx, values)}
 
 
 def _announced_lines(tx: Tx, proposal: Values) -> int:
