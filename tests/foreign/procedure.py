@@ -18,7 +18,6 @@ from tests.foreign.client import (
     CLASS_MILESTONE,
     CLASS_TIME,
     MILESTONES,
-    NOT_READY,
     READY,
     READY_TO_INVOICE,
     THREE,
@@ -35,7 +34,7 @@ MILESTONE_ID = "msdyn_contractlinescheduleofvalueid"
 
 @dataclass
 class Cutover:
-    """One cutover of one legacy export. original: the milestones map's version before; loaded: ids of its milestones."""
+    """One cutover of one legacy export. original: the milestones map before; loaded: its milestones."""
 
     client: Client
     file: Path
@@ -70,22 +69,32 @@ class Cutover:
         """Contracts of the export, in its order."""
         return list(dict.fromkeys(row["contract"] for row in self.rows()))
 
-    def load(self, rows: Iterable[Mapping[str, str]] | None = None, status: int = READY) -> None:
-        """Make the milestones of the export, or bring those made by hand before to the status."""
+    def load(
+        self,
+        rows: Iterable[Mapping[str, str]] | None = None,
+        status: int = READY,
+        known: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
+        """Make the milestones of the export, or bring those made by hand before to the status.
+
+        known: ids of milestones that are there, by contract line and name; looked up if not given.
+        """
         lines = self.lines()
-        made = {
-            (row["_msdyn_contractlineid_value"], row["msdyn_name"]): row[MILESTONE_ID]
-            for row in self.client.rows(MILESTONE_SET, select="msdyn_name,_msdyn_contractlineid_value")
-        }
+        made = self.milestones_there() if known is None else known
         for row in self.rows() if rows is None else rows:
             line = lines[row["contract"], row["line"]]
-            known = made.get((line["salesorderdetailid"], row["name"]))
-            key = known or str(uuid.uuid4())
-            if known:
-                self.client.update(MILESTONE_SET, known, {"msdyn_invoicestatus": status})
+            there = made.get((line["salesorderdetailid"], row["name"]))
+            key = there or str(uuid.uuid4())
+            if there:
+                self.client.update(MILESTONE_SET, there, {"msdyn_invoicestatus": status})
             else:
                 self.client.create(MILESTONE_SET, milestone(key, line, row, status))
             self.loaded[key] = dict(row)
+
+    def milestones_there(self) -> dict[tuple[str, str], str]:
+        """Ids of every milestone by contract line and name."""
+        rows = self.client.rows(MILESTONE_SET, select="msdyn_name,_msdyn_contractlineid_value")
+        return {(row["_msdyn_contractlineid_value"], row["msdyn_name"]): row[MILESTONE_ID] for row in rows}
 
     def lines(self) -> dict[tuple[str, str], Row]:
         """Contract lines by contract number and line name."""
@@ -230,5 +239,3 @@ def hours(key: str, contract: str, line: Row, amount: int) -> Row:
 
 def _bound(line: Row) -> Row:
     return {"transactioncurrencyid@odata.bind": f"/transactioncurrencies({line['_transactioncurrencyid_value']})"}
-
-

@@ -1,4 +1,4 @@
-"""The procedure in Microsoft's order, by hand, leaves AR and GL as they were. What the wrong orders are held against."""
+"""The procedure in Microsoft's order, by hand, leaves AR and GL as they were: the measure for the wrong orders."""
 
 from __future__ import annotations
 
