@@ -17,6 +17,9 @@ from statecfg.loading.project import Project, load_project, validation_report
 from statecfg.loading.schema import STATE_FILE, schemas
 from statecfg.model.address import Address
 from statecfg.model.environment import Environment
+from statecfg.sandbox.seeding.export import totals
+from statecfg.sandbox.seeding.generate import portfolio
+from statecfg.sandbox.seeding.identities import identities
 from tests.loading.test_schema import fits
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +74,7 @@ def test_the_sandbox_inventory_needs_only_a_started_sandbox() -> None:
         ROOT / "inventories/sandbox",
         STATES,
         limit=None,
-        extra={"milestone_file": str(STATES / "data/milestones.csv"), "control.count": "6"},
+        extra={"milestone_file": str(STATES / "data/milestones.csv"), "control.count": "6", "control.sum": "{{ {} }}"},
         **VOCABULARY,
     )
     environment = project.environment
@@ -83,6 +86,28 @@ def test_the_sandbox_inventory_needs_only_a_started_sandbox() -> None:
     ]
     assert (environment.dualwrite[-5:], environment.admin.url[-5:]) == ("18443", "18444")
     assert environment.ca_file == str(ROOT / ".sandbox/ca.pem")
+
+
+def test_the_sandbox_inventory_says_what_the_default_sandbox_is() -> None:
+    """The sandbox writes an inventory of its own; but for ports and paths the shipped one must say the same."""
+    people = identities(7)
+    company = portfolio(40, 1200, 7)
+    count, sums = totals(company.of_file())
+    environment = load_project(
+        ROOT / "inventories/sandbox",
+        STATES,
+        limit=None,
+        extra={"milestone_file": str(STATES / "data/milestones.csv"), "control.count": "6", "control.sum": "{{ {} }}"},
+        **VOCABULARY,
+    ).environment
+    node = read_document(ROOT / "inventories/sandbox/host_vars/sandbox.yml", Problems())
+    assert node is not None
+    written = plain(node)
+    assert written["control"] == {"count": count, "sum": {code: f"{amount:f}" for code, amount in sums.items()}}
+    assert environment.tenant == people.tenant
+    assert environment.admin.environment == people.environment
+    assert environment.auth.dataverse.client_id == people.client_id
+    assert environment.legal_entities == tuple(entity.code for entity in company.entities)
 
 
 def test_validate_counts_what_it_looked_at() -> None:
