@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 
 NAMESPACE = uuid.UUID("5f0c6f0e-51de-5d9b-9f5b-0d5a9c1b7a3e")
+
+
+@lru_cache(maxsize=4096)
+def _identity(key: str) -> str:
+    """The id of a key; a line's milestones ask for their contract's and line's again and again."""
+    return str(uuid.uuid5(NAMESPACE, key))
 
 
 class Standing(Enum):
@@ -162,7 +169,7 @@ class Portfolio:
 
     def identity(self, kind: str, *key: str) -> str:
         """The id of one record of this company; the same seed and key give the same id."""
-        return str(uuid.uuid5(NAMESPACE, "/".join((str(self.seed), kind, *key))))
+        return _identity("/".join((str(self.seed), kind, *key)))
 
     def of_file(self) -> Iterator[Milestone]:
         """The milestones that the legacy export holds, in its order."""
