@@ -133,7 +133,10 @@ def test_a_record_says_what_belongs_on_the_invoice_and_final_milestones_do_not()
     world.has(rows[2], arrived(3))
     live = world.live(rows)
     (record,) = Planned(
-        Desired(ADDRESS, InvoicesSpec("milestones/m"), Source(""), "cutover"), live, decide.Work(confirm=("CON-1",)), environment()
+        Desired(ADDRESS, InvoicesSpec("milestones/m"), Source(""), "cutover"),
+        live,
+        decide.Work(confirm=("CON-1",)),
+        environment(),
     ).records(("CON-1",))
     assert (record.key, record.row, record.values["count"]) == ("CON-1", 2, 2)
     assert (record.values["amount"], record.values["tax"]) == (Decimal("150.50"), Decimal("9.60"))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from statecfg.resources.milestones.assess import WHOLE, digest_of
 from statecfg.resources.milestones.key import normal
+from statecfg.resources.milestones.wording import money
 
 
 class Item(NamedTuple):
@@ -66,9 +67,10 @@ def differences(items: Sequence[Item], stones: Sequence[Stone], *, by_text: bool
             same.remove(taken)
         else:
             what = "is not one of ours" if item.is_milestone else "is no milestone"
-            wrong.append(f"{item.text or 'a line'} ({item.amount:,}, tax {item.tax:,}) {what}")
+            wrong.append(f"{item.text or 'a line'} ({money(item.amount)}, tax {money(item.tax)}) {what}")
         if item.extended is not None and item.extended != item.amount + item.tax:
-            wrong.append(f"{item.text}: the extended amount is {item.extended:,}, not {item.amount + item.tax:,}")
+            whole = money(item.amount + item.tax)
+            wrong.append(f"{item.text}: the extended amount is {money(item.extended)}, not {whole}")
     wrong += [f"{stone.name} is missing" for same in left.values() for stone in same]
     return tuple(wrong)
 

@@ -24,6 +24,7 @@ from statecfg.resources.invoices.wire import (
 )
 from statecfg.resources.milestones.contracts import Row
 from statecfg.resources.milestones.read import FINANCE_SET
+from statecfg.resources.milestones.wording import money
 
 
 def our_ids(record: Record) -> frozenset[str]:
@@ -119,7 +120,7 @@ def _wrong(draft: Draft, stones: Sequence[Stone], record: Record, *, by_text: bo
         wrong.append("its schedules name other milestones")
     whole = Decimal(record.values["amount"]) + Decimal(record.values["tax"])
     if draft.total != whole:
-        wrong.append(f"its total is {draft.total if draft.total is not None else 'empty'}, not {whole:,}")
+        wrong.append(f"its total is {'empty' if draft.total is None else money(draft.total)}, not {money(whole)}")
     return tuple(wrong)
 
 

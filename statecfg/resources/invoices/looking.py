@@ -17,6 +17,7 @@ from statecfg.resources.invoices.fences import Fences, confirm_problem, our_ids
 from statecfg.resources.invoices.traces import Actual, Traces
 from statecfg.resources.invoices.wire import STATUS_ON_INVOICE, STATUS_POSTED, Books
 from statecfg.resources.milestones.key import normal
+from statecfg.resources.milestones.wording import money
 
 
 @dataclass(slots=True)
@@ -136,7 +137,9 @@ def unmatched(posted: Sequence[Stone], actuals: Sequence[Actual], *, by_text: bo
     found = Counter((a.line, a.amount) for a in actuals if _is_of(a, posted, by_text=by_text))
     for place in wanted | found:
         if wanted[place] != found[place]:
-            return f"{found[place]} billed actuals of {place[1]:,} where {wanted[place]} milestones have that amount"
+            return (
+                f"{found[place]} billed actuals of {money(place[1])} where {wanted[place]} milestones have that amount"
+            )
     return ""
 
 

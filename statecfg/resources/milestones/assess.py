@@ -26,7 +26,7 @@ from statecfg.resources.milestones.live import (
     unpacked,
 )
 from statecfg.resources.milestones.spec import MilestoneRow, MilestonesSpec
-from statecfg.resources.milestones.wording import Notes
+from statecfg.resources.milestones.wording import Notes, money
 
 WHOLE = 1 << 128
 """Digests of records are added modulo this, so that their order doesn't matter."""
@@ -142,7 +142,7 @@ class Assessment:
         self._sums[row.currency.upper()].add(row.amount)
         if match.line:
             self._on_line(match, match.line)
-        self._first = self._first or f"{self._words(row)}   {row.date or ''}   {row.amount:,} {row.currency}"
+        self._first = self._first or f"{self._words(row)}   {row.date or ''}   {money(row.amount)} {row.currency}"
         self._tell(match)
 
     def _on_line(self, match: Match, line: LineInfo) -> None:
@@ -178,8 +178,8 @@ class Assessment:
             if whole == line.amount:
                 continue
             code = "contracted-amount-exceeded" if whole > line.amount else "open-remainder"
-            words = f"{whole:,} of {line.amount:,} contracted"
-            words += f", {others[index]:,} of it milestones that are not in the file" if index in others else ""
+            words = f"{money(whole)} of {money(line.amount)} contracted"
+            words += f", {money(others[index])} of it milestones that are not in the file" if index in others else ""
             self.notes.add(code, f"{line.contract} / {line.name}", words, row=on_line.first_row, name="amount")
 
     def _others(self, ours: Ids) -> dict[int, Decimal]:

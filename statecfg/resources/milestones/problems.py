@@ -12,7 +12,7 @@ from statecfg.model.errors import Problem
 from statecfg.resources.milestones.decide import is_invoiced
 from statecfg.resources.milestones.key import Keys, row_text
 from statecfg.resources.milestones.spec import MilestoneRow, MilestonesSpec
-from statecfg.resources.milestones.wording import heading
+from statecfg.resources.milestones.wording import heading, money
 
 # Source: reference/project-operations.md, "msdyn_contractlinescheduleofvalue".
 AMOUNT_LIMIT = Decimal(922337203685477)
@@ -142,7 +142,7 @@ class _Totals:
         for currency in sorted({*wanted, *(self.sums if wanted else ())}):
             found, expected = self.sums.get(currency, Decimal(0)), wanted.get(currency, Decimal(0))
             if found != expected:
-                what = f"the invoiced rows come to {found:,} {currency}, but {expected:,} are expected"
+                what = f"the invoiced rows come to {money(found)} {currency}, but {money(expected)} are expected"
                 yield Problem("control-totals", desired.source, what, do)
 
 

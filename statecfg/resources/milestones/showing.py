@@ -11,6 +11,7 @@ from statecfg.resources.milestones.assess import WHOLE, digest_of
 from statecfg.resources.milestones.live import ContractInfo, MilestonesLive, Tally
 from statecfg.resources.milestones.spec import MilestonesSpec
 from statecfg.resources.milestones.steps import counted
+from statecfg.resources.milestones.wording import money
 
 STANDINGS: Mapping[str, str] = {
     "done": "ready and Invoiced in F&O",
@@ -52,7 +53,7 @@ def summary(desired: Desired, live: MilestonesLive) -> Summary | None:
 
 def sums(amounts: Mapping[str, tuple[int, Decimal]]) -> str:
     """Amounts per currency with their number of rows: `9,412,350.00 USD (812)   1,904,100.00 EUR (388)`."""
-    return "   ".join(f"{amount:,} {currency} ({rows:,})" for currency, (rows, amount) in sorted(amounts.items()))
+    return "   ".join(f"{money(amount)} {currency} ({rows:,})" for currency, (rows, amount) in sorted(amounts.items()))
 
 
 def world(desired: Desired, live: MilestonesLive) -> Iterator[WorldLine]:

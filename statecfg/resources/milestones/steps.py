@@ -16,6 +16,7 @@ from statecfg.resources.milestones import payload
 from statecfg.resources.milestones.decide import SENT, Match, Verdict, matches_of
 from statecfg.resources.milestones.key import row_text
 from statecfg.resources.milestones.live import MilestonesLive
+from statecfg.resources.milestones.wording import money
 
 VERBS: Mapping[Verdict, tuple[str, Mark, str]] = {
     "create": ("create", "+", "to create"),
@@ -157,5 +158,5 @@ def samples(pending: Pending, most: int = 20) -> Iterator[tuple[str, str, str]]:
     for count, match in enumerate(pending.matches(*SENT)):
         if count == most:
             return
-        amount = f"ready for invoicing, Invoiced in F&O: {match.row.amount:,} {match.row.currency}"
+        amount = f"ready for invoicing, Invoiced in F&O: {money(match.row.amount)} {match.row.currency}"
         yield pending.live.known.keys.words(row_text(match.row)), now[match.verdict], amount

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 from statecfg.model.address import Address, Source
@@ -137,6 +138,13 @@ WORDINGS: Mapping[str, Wording] = {
     "percent-not-used": Wording(
         "info", "percent", "{n} of the file have a percent, which only progress lines use", ""),
 }  # fmt: skip
+
+
+def money(amount: Decimal) -> str:
+    """An amount as people write it: thousands set off, at least two decimals, none that say nothing."""
+    text = f"{amount:,f}"
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def heading(columns: Columns | None, name: str) -> str:
