@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statecfg.model.columns import Column
@@ -274,6 +274,7 @@ optional = st.none() | amounts, st.none() | st.dates(), st.none() | st.booleans(
 records = st.lists(st.tuples(texts, texts, amounts, *optional), max_size=8)
 
 
+@settings(deadline=None)
 @given(records, st.sampled_from([";", ",", "\t", "|"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 def test_what_another_writer_wrote_comes_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, data: list[tuple[object, ...]], separator: str, encoding: str
@@ -290,6 +291,7 @@ def test_what_another_writer_wrote_comes_back_exactly(
     assert [tuple(row)[1:] for row in rows(path)] == data
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_rows_or_problems(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = csv(tmp_path_factory.mktemp("any"), b"contract,name,amount\n" + content)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
@@ -154,6 +154,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(texts.filter(lambda key: key != "<<"), values, min_size=1, max_size=4))
 def test_text_that_another_writer_wrote_comes_back(data: dict[str, Any]) -> None:
     stream = StringIO()
@@ -163,6 +164,7 @@ def test_text_that_another_writer_wrote_comes_back(data: dict[str, Any]) -> None
     assert value(stream.getvalue()) == data
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}[]:-?&*!|>'\"%@,#ab1 \n\t", max_size=60))
 def test_any_text_gives_a_tree_or_a_place(text: str) -> None:
     node, found = parsed(text)
@@ -170,6 +172,7 @@ def test_any_text_gives_a_tree_or_a_place(text: str) -> None:
     assert all(each.split()[1].startswith("f.yml") for each in found)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes_give_a_tree_or_a_place(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "any.yml"

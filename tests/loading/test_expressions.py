@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statecfg.loading.expressions import ExpressionError, evaluate, template
@@ -139,6 +139,7 @@ def test_what_would_grow_is_refused_before_it_does(text: str) -> None:
     assert time.monotonic() - began < 5
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}%# ab1.|()[]'+*~-_,:/", max_size=60))
 def test_any_text_is_a_value_or_a_refusal(text: str) -> None:
     # Whatever else is raised fails the test.
@@ -148,6 +149,7 @@ def test_any_text_is_a_value_or_a_refusal(text: str) -> None:
                 evaluate(part.text, {"a": "x", "b": [1, {"c": None}]})
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(blacklist_characters="{}"), max_size=60))
 def test_text_without_marks_stays_as_it_is(text: str) -> None:
     joined = "".join(part.text for part in template(f"{text}{{{{ 1 }}}}").parts if part.kind == "text")

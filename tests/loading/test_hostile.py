@@ -7,7 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.loading.projects import HOST_VARS, problems, written
@@ -23,6 +23,7 @@ TOKENS = st.sampled_from(
 FILES = st.sampled_from(["inventory/hosts.yml", "inventory/host_vars/uat.yml", "states/cutover.yml", "states/m.csv"])
 
 
+@settings(deadline=None)
 @given(FILES, st.lists(TOKENS, max_size=40).map("".join), st.booleans())
 def test_any_file_is_a_project_or_problems_with_places(
     tmp_path_factory: pytest.TempPathFactory, name: str, text: str, keep: bool

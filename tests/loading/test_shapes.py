@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statecfg.loading.document import parse_document
@@ -123,6 +123,7 @@ def test_every_problem_is_told_at_once() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.sampled_from(list(Outer.__dataclass_fields__)))
 def test_messages_only_name_keys_that_the_file_has(text: str, name: str) -> None:
     key = name.removesuffix("_")

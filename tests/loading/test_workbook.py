@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import xlsxwriter  # type: ignore[import-untyped]
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statecfg.loading.tables.cells import Number, Unusable
@@ -94,6 +94,7 @@ def test_a_number_that_is_not_certain_is_refused(text: str) -> None:
     assert isinstance(exact_number(text), Unusable)
 
 
+@settings(deadline=None)
 @given(st.decimals(-(10**11), 10**11, places=4))
 def test_an_amount_of_fifteen_digits_survives_excels_doubles(amount: Decimal) -> None:
     for text in (repr(float(amount)), f"{float(amount):.17g}", str(amount)):
@@ -102,12 +103,14 @@ def test_an_amount_of_fifteen_digits_survives_excels_doubles(amount: Decimal) ->
         assert found.value == amount
 
 
+@settings(deadline=None)
 @given(st.dates(date(1900, 3, 1), date(9999, 12, 31)))
 def test_days_are_counted_as_excel_counts_them(day: date) -> None:
     assert day_of(str((day - date(1899, 12, 30)).days), since_1904=False) == day
     assert day_of(f"{(day - date(1899, 12, 30)).days}.75", since_1904=False) == day
 
 
+@settings(deadline=None)
 @given(st.dates(date(1904, 1, 2), date(2100, 12, 31)))
 def test_days_can_be_counted_from_1904(day: date) -> None:
     assert day_of(str((day - date(1904, 1, 1)).days), since_1904=True) == day
@@ -296,6 +299,7 @@ def test_cells_without_references_follow_each_other(tmp_path: Path) -> None:
     assert rows(forged(tmp_path, body))[0].amount == 5
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="<>/ =\"'&;rcvtsif0123ABC", max_size=120))
 def test_any_sheet_is_rows_or_problems(tmp_path_factory: pytest.TempPathFactory, body: str) -> None:
     found, problems = source(forged(tmp_path_factory.mktemp("any"), HEAD + body))
