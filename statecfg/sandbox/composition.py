@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from statecfg.sandbox import dump
 from statecfg.sandbox.admin import Admin
 from statecfg.sandbox.admin import declare_settings as declare_admin_settings
 from statecfg.sandbox.dataverse import service as dataverse
@@ -62,6 +63,7 @@ def composed(world: World, dualwrite: DualWrite, people: Identities, urls: Urls)
     kernel.serve(Admin(world, tokens, people.environment, urls))
     entra.register(kernel.control)
     dualwrite.register(kernel.control)
+    dump.register(kernel.control, world)
     kernel.edit_with(finance.EDITED, finance.edit)
     web_api.offer_edits(kernel)
     return Composed(kernel, web_api.install)
