@@ -25,7 +25,7 @@ from statecfg.engine.run import Order, Scene
 from statecfg.engine.waiting import Pace, Waiting
 from statecfg.engine.windowbook import WindowBook
 from statecfg.loading.project import Project, load_project, validation_report
-from statecfg.model.declared import Phase, Seen
+from statecfg.model.declared import Phase, Seen, StateSet
 from statecfg.model.errors import Blocked, DeclarationError, PlanRefused, Problem, StalePlan
 from statecfg.model.events import Emit, Event
 from statecfg.model.options import Options
@@ -33,6 +33,7 @@ from statecfg.model.plan import Header, Identity, Plan
 from statecfg.model.results import ApplyResult, DriftReport, RunSummary, Saved, StatusReport, ValidationReport
 from statecfg.model.window import Mark, Original
 from statecfg.report.refused_rows import refused_csv
+from statecfg.resources.map.fencing import untouched
 from statecfg.resources.map.kind import Maps, maps_in
 from statecfg.resources.marks import take_mark
 from statecfg.resources.progress import begun_next
@@ -110,8 +111,20 @@ class App:
     def clients(self) -> Clients:
         """The environment's clients, made once."""
         if self._clients is None:
-            self._clients = connect(self.project.environment, tell=self.tell, emit=self.emit, cache_dir=self.cache_dir)
+            self._clients = connect(
+                self.project.environment,
+                tell=self.tell,
+                emit=self.emit,
+                cache_dir=self.cache_dir,
+                sleep=self.stop.sleep,
+            )
         return self._clients
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._clients is not None:
+            self._clients.close()
+            self._clients = None
 
     def validate(self) -> ValidationReport:
         """What the files alone show, of one environment or of every one in the inventory."""
@@ -347,6 +360,7 @@ class App:
             waiting=self._waiting(),
             now=lambda: _stamp(datetime.now(UTC)),
             passed=lambda seen: declared.next if begun_next(declared, states, seen, book.current) else "",
+            not_begun=lambda seen: _not_begun(declared, states, seen, book),
             originals=lambda seen: _originals(kinds["map"], seen),
             take_mark=lambda: self._mark(services),
             settle_s=self.project.environment.waits.witness_s,
@@ -387,6 +401,13 @@ class App:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8-sig", newline="")
         return str(path)
+
+
+def _not_begun(phase: Phase, states: StateSet, seen: Seen, book: WindowBook) -> str:
+    """The phase before this one in its chain, unless a record of it has been begun."""
+    before = next((name for name, other in states.phases.items() if other.next == phase.name), "")
+    known = book.current is not None and before in book.current.begun
+    return "" if known or not untouched(seen) else before
 
 
 def _originals(kind: Any, seen: Seen) -> tuple[Original, ...]:

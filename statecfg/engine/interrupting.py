@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from statecfg.model.errors import Interrupted
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -23,6 +25,11 @@ class Stop:
     def ask(self) -> None:
         """Ask the run to end after the open batch."""
         self._asked.set()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, unless or until the run is asked to end. Raises Interrupted then."""
+        if self._asked.wait(seconds):
+            raise Interrupted("stopped while a service was waited for")
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """A signal arrived. The second one raises KeyboardInterrupt where the program stands."""

@@ -21,7 +21,7 @@ from statecfg.model.declared import Desired, Live, Phase, Requirement, Seen, Sta
 from statecfg.model.errors import ApiError, Blocked, Interrupted, StalePlan, StatecfgError, StepFailed
 from statecfg.model.events import Event
 from statecfg.model.kind import Checks, Invariants, Kinds, Refused
-from statecfg.model.plan import Finding, Header, Plan
+from statecfg.model.plan import Finding, Header, Plan, Step
 from statecfg.model.results import RunResult, StepOutcome
 from statecfg.model.window import Attestation, Mark, Original
 
@@ -30,8 +30,9 @@ from statecfg.model.window import Attestation, Mark, Original
 class Scene:
     """Everything a plan or an apply works with.
 
-    passed: the phase that has begun after this one, by what was read ("" = none has). originals: what was read of
-    the maps before the window. take_mark: the mark for writes by others, read from the services.
+    passed: the phase that has begun after this one, by what was read ("" = none has). not_begun: the
+    phase before this one, if it has not begun ("" = it has). originals: what was read of the maps before the window.
+    take_mark: the mark for writes by others, read from the services.
     settle_s: how long a reading that the live systems don't agree on is repeated.
     """
 
@@ -44,6 +45,7 @@ class Scene:
     waiting: Waiting
     now: Callable[[], str]
     passed: Callable[[Seen], str]
+    not_begun: Callable[[Seen], str]
     originals: Callable[[Seen], tuple[Original, ...]]
     take_mark: Callable[[], Mark | None]
     settle_s: float = 120.0
@@ -75,6 +77,8 @@ def make_plan(scene: Scene, header: Header, seen: Seen, *, reopened: bool = Fals
     findings = drawn.findings
     if drawn.steps:
         findings = (*findings, *look_at_checks(scene, seen))
+    elif before := scene.not_begun(seen):
+        findings = (*findings, Finding("info", "not-begun", f"phase {before} has not begun", title="phase"))
     records = sum(live.records for live in seen.values())
     return Plan(
         header=header,
@@ -243,16 +247,18 @@ def _write(scene: Scene, order: Order, seen: Seen, journal: Journal, outcome: Ou
         guard.pool.shutdown(wait=False)
         outcome.steps = tuple(applier.outcomes.values())
         outcome.refused = tuple(applier.refused)
-        outcome.counts = _counts(outcome.steps)
+        outcome.counts = _counts(order.plan.steps, applier.outcomes)
     _finish(scene, outcome, order)
 
 
-def _counts(steps: Iterable[StepOutcome]) -> dict[str, int]:
+def _counts(steps: Iterable[Step], outcomes: Mapping[int, StepOutcome]) -> dict[str, int]:
+    """How many records were written, by kind and verb; a canary counts with the others."""
     counts: dict[str, int] = {}
     for step in steps:
-        if step.done:
-            key = f"{step.address} {step.verb}"
-            counts[key] = counts.get(key, 0) + step.done
+        done = outcomes[step.number].done if step.number in outcomes else 0
+        if done and step.moment in ("batch", "create", "confirm"):
+            key = f"{step.address.kind} {step.verb.removesuffix('-canary')}"
+            counts[key] = counts.get(key, 0) + done
     return counts
 
 

@@ -7,7 +7,6 @@ own ledger, never through the product.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,11 +86,17 @@ class Rig:
     def forget_requests(self) -> None:
         self.control("requests", "DELETE")
 
-    @contextmanager
-    def row(self, table: str, **equals: Any) -> Any:
-        """Rows of the sandbox's own world."""
-        with self.sandbox.world.reading() as tx:
-            yield tx.find(table, **equals)
+    def delete_as_somebody(self, entity_set: str, key: str) -> None:
+        """Delete a Dataverse record over the wire, as another client would."""
+        details = self.sandbox.details
+        form = {"grant_type": "client_credentials", "client_id": details["client_id"]}
+        form |= {"client_secret": details["client_secret"], "scope": f"{details['dataverse_url']}/.default"}
+        verify = details["ca_file"]
+        token = requests.post(f"{details['authority']}/oauth2/v2.0/token", form, timeout=30, verify=verify).json()
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        url = f"{details['dataverse_url']}/api/data/v9.2/{entity_set}({key})"
+        answer = requests.delete(url, headers=headers, timeout=30, verify=verify)
+        assert answer.status_code == 204, answer.text
 
     def find(self, table: str, **equals: Any) -> list[dict[str, Any]]:
         """Rows of the sandbox's own world that hold these values."""
