@@ -21,6 +21,7 @@ from statecfg.sandbox.entra.tokens import Tokens
 from statecfg.sandbox.finance import compose as finance
 from statecfg.sandbox.kernel import Kernel
 from statecfg.sandbox.projops import compose as projops
+from statecfg.sandbox.seeding import departures
 from statecfg.sandbox.seeding.identities import Identities
 from statecfg.sandbox.world import World
 
@@ -36,6 +37,7 @@ def prepare(world: World) -> DualWrite:
     finance.prepare(world)
     projops.prepare(world)
     declare_admin_settings(world)
+    departures.declare_settings(world)
     return DualWrite(world)
 
 

@@ -24,6 +24,7 @@ from statecfg.sandbox.listeners import Listeners, bound_sockets
 from statecfg.sandbox.overview import overview
 from statecfg.sandbox.seeding import fit, generate, legacy
 from statecfg.sandbox.seeding.addresses import DETAILS_FILE, SERVICES, Addresses
+from statecfg.sandbox.seeding.departures import widened
 from statecfg.sandbox.seeding.files import Begun, begun, remember, remembered, write_data, write_entrance
 from statecfg.sandbox.seeding.identities import Identities, identities
 from statecfg.sandbox.seeding.plant import clear, plant
@@ -114,7 +115,7 @@ class Sandbox:
 
     def plant(self, company: Portfolio, export: legacy.Export | None) -> Begun:
         """Fill the empty world and write the legacy files; what is to be remembered of it."""
-        plant(self.world, company, self._people)
+        plant(self.world, widened(self.world, company), self._people)
         self._install()
         with self.world.reading() as tx:
             found = originals(tx)

@@ -272,3 +272,42 @@ def test_a_sandbox_that_is_not_the_one_of_the_details_is_not_taken_for_it(sandbo
     (tmp_path / "sandbox.json").write_text(json.dumps(stranger), encoding="utf-8")
     assert process.running(tmp_path) is None
     assert replace(Shape(), seed=1) != Shape()
+
+
+DEPARTURES: tuple[tuple[dict[str, Any], str, dict[str, Any], int], ...] = (
+    ({"seed.jobs": "Waiting"}, "fo.BatchJobs", {"Status": "Waiting", "JobDescription": "Post invoice proposals"}, 3),
+    ({"seed.invoice_run": True}, "msdyn_batchjob", {"msdyn_isactive": True}, 1),
+    ({"seed.ready_outside": 2}, "msdyn_contractlinescheduleofvalue", {"msdyn_invoicestatus": 192350001}, 2),
+    ({"seed.empty_dimensions": 2}, "fo.ProjectContractLines", {"DefaultLedgerDimensionDisplayValue": ""}, 2),
+    ({"seed.two_customers": 2}, "msdyn_projectcontractsplitbillingrule", {"msdyn_allocationpercentage": 40}, 2),
+    ({"seed.unnamed_entity": True}, "cdm_company", {"cdm_companycode": "frrt"}, 1),
+    ({"seed.history": "imported"}, "fo.private.proposals", {"Status": "Ready"}, 8),
+    ({"seed.history": "staged"}, "fo.private.proposals", {"Status": "Header"}, 8),
+)
+
+
+@pytest.mark.parametrize(("settings", "table", "equals", "count"), DEPARTURES)
+def test_a_departure_puts_something_in_the_cutovers_way(
+    tmp_path: Path, sandbox: Sandbox, settings: dict[str, Any], table: str, equals: dict[str, Any], count: int
+) -> None:
+    assert rows(sandbox, table, **equals) == []
+    with Sandbox.start(tmp_path, **SMALL, **settings) as turned:
+        assert len(rows(turned, table, **equals)) == count
+        assert host_vars(turned)["legal_entities"] == ["usmf", "demf", "gbsi"]
+
+
+def test_hours_can_be_ready_on_a_contract_of_the_file(tmp_path: Path) -> None:
+    with Sandbox.start(tmp_path, contracts=12, milestones=60, **{"seed.ready_time_inside": 1}) as turned:
+        names = {row["salesorderid"]: row["ordernumber"] for row in rows(turned, "salesorder")}
+        ready = [
+            names[row["msdyn_salescontract"]] for row in rows(turned, "msdyn_actual", msdyn_billingstatus=192350004)
+        ]
+        text = (tmp_path / "data" / "milestones.csv").read_text("utf-8")
+        assert len([number for number in ready if number in text]) == 1
+
+
+def test_milestones_can_have_been_made_by_hand_while_the_map_ran(tmp_path: Path) -> None:
+    with Sandbox.start(tmp_path, **SMALL, **{"seed.by_hand_in_finance": True}) as turned:
+        assert len(rows(turned, "fo.ProjectContractLineMilestones")) == len(
+            rows(turned, "msdyn_contractlinescheduleofvalue")
+        )

@@ -21,6 +21,7 @@ from statecfg.sandbox.projops.confirming import confirm_invoice
 from statecfg.sandbox.projops.creating import create_invoice
 from statecfg.sandbox.projops.tables import ACTUAL, MILESTONE
 from statecfg.sandbox.seeding.dataverse_rows import DataverseRows
+from statecfg.sandbox.seeding.departures import depart
 from statecfg.sandbox.seeding.finance_rows import FinanceRows
 from statecfg.sandbox.seeding.identities import Identities
 from statecfg.sandbox.seeding.painting import paint, patterns
@@ -48,10 +49,10 @@ def plant(world: World, company: Portfolio, people: Identities) -> None:
         dataverse = DataverseRows(company, people, world.timestamp())
         tx.caller = people.colleagues[0].id
         _plant_standing(tx, company, people, dataverse)
-        _plant_by_hand(tx, dataverse)
-        seed_maps(tx, people.environment)
+        _start_maps(tx, people, dataverse)
         _plant_history(tx, dataverse)
         _finish_in_finance(tx)
+        depart(tx, dataverse)
 
 
 @contextmanager
@@ -71,9 +72,14 @@ def _plant_standing(tx: Tx, company: Portfolio, people: Identities, dataverse: D
         tx.insert_many(table, rows)
 
 
-def _plant_by_hand(tx: Tx, dataverse: DataverseRows) -> None:
-    """Milestones of the file that somebody made while the map was stopped: Finance never heard of them."""
-    _create(tx, dataverse, _of(dataverse.company, Standing.BY_HAND), codes.NOT_READY)
+def _start_maps(tx: Tx, people: Identities, dataverse: DataverseRows) -> None:
+    """Put the maps to work; milestones that were made by hand before, Finance never heard of."""
+    by_hand = _of(dataverse.company, Standing.BY_HAND)
+    if not tx.world.settings["seed.by_hand_in_finance"]:
+        _create(tx, dataverse, by_hand, codes.NOT_READY)
+    seed_maps(tx, people.environment)
+    if tx.world.settings["seed.by_hand_in_finance"]:
+        _create(tx, dataverse, by_hand, codes.NOT_READY)
 
 
 def _plant_history(tx: Tx, dataverse: DataverseRows) -> None:
@@ -94,10 +100,13 @@ def _plant_history(tx: Tx, dataverse: DataverseRows) -> None:
 
 def _finish_in_finance(tx: Tx) -> None:
     """Import and post all that arrived, and clean up staging, so that nothing is on its way when the world begins."""
-    import_from_staging(tx)
-    post_proposals(tx)
-    for table in (STAGING, PROPOSAL_LINES, PROPOSALS):
-        tx.connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own catalog
+    reached = tx.world.settings["seed.history"]
+    if reached != "staged":
+        import_from_staging(tx)
+    if reached not in ("staged", "imported"):
+        post_proposals(tx)
+        for table in (STAGING, PROPOSAL_LINES, PROPOSALS):
+            tx.connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own catalog
 
 
 def _booking(entry: LedgerEntry) -> Entry:
