@@ -66,27 +66,27 @@ class Application(Protocol):
 
 
 def _open(options: Options, emit: Emit) -> Application:
-    from statecfg import app
+    from statecfg.app import open as opened
 
-    return app.open(options, emit)
+    return opened(options, emit)
 
 
 def _read_plan(path: Path) -> tuple[Plan, Saved]:
-    from statecfg import app
+    from statecfg.app import read_plan
 
-    return app.read_plan(path)
+    return read_plan(path)
 
 
 def _history(state_dir: Path, run: str | None) -> tuple[RunSummary, ...]:
-    from statecfg import app
+    from statecfg.app import history
 
-    return app.history(state_dir, run)
+    return history(state_dir, run)
 
 
 def _schemas() -> Mapping[str, Any]:
-    from statecfg import app
+    from statecfg.app import schemas
 
-    return app.schemas()
+    return schemas()
 
 
 def _terminal() -> bool:

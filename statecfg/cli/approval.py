@@ -1,6 +1,7 @@
 """Who says yes, and who gives their word: the questions that an apply asks on stderr, and the options that answer.
 
-A plan is shown before it is approved. In class prod only the environment's name counts, typed or by `--confirm`.
+A plan is shown before it is approved, in brief if it was saved and looked at before. In class prod only the
+environment's name counts, typed or by `--confirm`.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ class Approval:
         return self.yes or self.saved or self._said_yes(name)
 
     def _show(self, plan: Plan) -> None:
-        from statecfg.report.plan_screen import plan_lines
+        from statecfg.report.plan_screen import brief_lines, plan_lines
 
-        self.call.output.lines(plan_lines(plan))
+        seen_before = self.saved and plan.header.environment_class != "prod"
+        self.call.output.lines(brief_lines(plan) if seen_before else plan_lines(plan))
 
     def _named(self, name: str) -> bool:
         if self.yes:

@@ -6,6 +6,7 @@ What is confirmed stays confirmed: nothing here ever speaks of rolling back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from rich.text import Text
 
@@ -15,7 +16,7 @@ from statecfg.model.results import ApplyResult, StepOutcome
 from statecfg.report.error_lines import error_lines
 from statecfg.report.finding_lines import finding_lines
 from statecfg.report.layout import RULE, blank, hanging, heading, indented, line, style
-from statecfg.report.words import counted, duration, number, plain
+from statecfg.report.words import counted, deed, duration, number, plain
 
 WORDS = {"done": "done", "failed": "FAILED", "unknown": "UNKNOWN", "not_started": "not started"}
 
@@ -63,18 +64,18 @@ def _said(finding: Finding) -> tuple[str, str, str]:
 
 
 def outcome_lines(steps: Iterable[StepOutcome]) -> Iterator[Text]:
-    """One line a step: number, state, resource, what it was about, how far it came and why no further."""
-    listed = tuple(steps)
-    at = 19 + min(max(len(str(step.address)) for step in listed), 34)
-    for step in listed:
-        partly = step.refused and step.state == "done"
-        word, name = ("PARTLY", "failed") if partly else (WORDS[step.state], step.state)
-        lead = Text(f"{step.number:>3}  ").append(word.ljust(12), style=style(name))
-        yield from hanging(lead.append(plain(step.address)), _outcome(step), at=at)
+    """One line a step, below its resource: number, state, what it was about, how far it came and why no further."""
+    for address, group in groupby(steps, lambda step: str(step.address)):
+        yield heading(address)
+        for step in group:
+            partly = step.refused and step.state == "done"
+            word, name = ("PARTLY", "failed") if partly else (WORDS[step.state], step.state)
+            lead = Text(f"{step.number:>4}  ").append(word, style=style(name))
+            yield from hanging(lead, _outcome(step), at=19)
 
 
 def _outcome(step: StepOutcome) -> str:
-    parts = [step.summary or step.verb]
+    parts = [deed(step.verb, step.summary)]
     if step.total > 1:
         parts.append(f"{number(step.done)} of {number(step.total)}")
     if step.refused:

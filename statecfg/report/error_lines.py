@@ -66,5 +66,5 @@ def _api(error: ApiError) -> Iterator[Text]:
     said = [f"status {error.status}" if error.status else "no answer", error.code]
     said += [f"request {error.request_id}"] if error.request_id else []
     yield from indented(f"The service said: {', '.join(part for part in said if part)}.", 2, "quiet")
-    if error.sent:
+    if error.sent and not error.where.startswith("GET "):
         yield from indented("It may have been carried out: the next plan looks before it sends anything again.", 2)

@@ -20,7 +20,8 @@ def finding_lines(
 ) -> Iterator[Text]:
     """Each finding in a few lines: label, title, what was seen; below it place, difference, names, what to do.
 
-    details: how many records a finding names, None = all of them. at: the column of what was seen, see `column`.
+    details: how many records a finding names, None = all of them; then also those of findings that only inform.
+    at: the column of what was seen, see `column`.
     """
     listed = tuple(findings)
     for finding in listed:
@@ -44,8 +45,10 @@ def answer(finding: Finding) -> str:
 
 def _lines(finding: Finding, at: int, details: int | None) -> Iterator[Text]:
     lead = Text("  ").append(LABELS[finding.severity].ljust(7), style=style(finding.severity)).append(title(finding))
-    yield from hanging(lead, finding.what, at=at)
-    if finding.severity == "ok":
+    brief = finding.severity in ("ok", "info") and details is not None
+    more = " (names: --detail rows)" if brief and finding.details else ""
+    yield from hanging(lead, finding.what + more, at=at)
+    if brief:
         return
     if finding.where != NOWHERE:
         yield from indented(f"at {finding.where}", at, "quiet")

@@ -6,6 +6,8 @@ Pure. It names no kind: words and sums come from the kinds themselves, as steps,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
 from typing import Literal
 
 from rich.text import Text
@@ -17,11 +19,10 @@ from statecfg.model.results import Saved
 from statecfg.report.estimate import seconds
 from statecfg.report.finding_lines import NAMES_SHOWN, column, finding_lines
 from statecfg.report.layout import RULE, blank, hanging, heading, indented, line, style
-from statecfg.report.words import counted, duration, instant, number, plain, short_digest, shown, span
+from statecfg.report.words import counted, deed, duration, instant, number, plain, short_digest, shown, span
 
 Detail = Literal["summary", "rows", "full"]
 DETAILS: tuple[Detail, ...] = ("summary", "rows", "full")
-LEAST_COLUMN, GREATEST_COLUMN = 26, 46
 
 
 def plan_lines(plan: Plan, *, detail: Detail = "summary", saved: Saved | None = None) -> Iterator[Text]:
@@ -36,6 +37,12 @@ def plan_lines(plan: Plan, *, detail: Detail = "summary", saved: Saved | None = 
     yield from closing_lines(plan, saved)
     if detail == "full":
         yield from _inputs(plan.header)
+
+
+def brief_lines(plan: Plan) -> Iterator[Text]:
+    """A plan that was looked at before: which one it is, and what it comes to."""
+    yield from header_lines(plan)
+    yield from closing_lines(plan, None)
 
 
 def header_lines(plan: Plan) -> Iterator[Text]:
@@ -63,16 +70,16 @@ def _reads(plan: Plan) -> str:
     if "requests" in plan.reads:
         text += f", {counted(int(plan.reads['requests']), 'request')}"
     at = plan.reads.get("at") or plan.header.made_at
-    return f"{text}   as of {instant(str(at))}" if at else text
+    return f"{text}, at {instant(str(at))}" if at else text
 
 
 def _counts(plan: Plan) -> Iterator[str]:
-    """How many records of each kind were read; a resource that has none counts as one thing."""
+    """How many records of each kind were read."""
     numbers: dict[str, int] = {}
     for name, value in plan.reads.items():
         kind, slash, _ = name.partition("/")
         if slash and isinstance(value, int):
-            numbers[kind] = numbers.get(kind, 0) + (value or 1)
+            numbers[kind] = numbers.get(kind, 0) + value
     for kind, count in numbers.items():
         yield counted(count, kind.removesuffix("s"))
 
@@ -92,25 +99,24 @@ def _found(plan: Plan, names: int | None) -> Iterator[Text]:
 
 
 def step_lines(plan: Plan, detail: Detail) -> Iterator[Text]:
-    """Each step in the order in which it would run; what a resource comes to stands under its first one."""
-    at = min(max([LEAST_COLUMN, *(len(_touched(step)) + 10 for step in plan.steps)]), GREATEST_COLUMN)
+    """Each step in the order in which it would run, below the resources that it touches; those say what they come to
+    where they are first named."""
     told: set[Address] = set()
-    before = ""
-    for step in plan.steps:
-        touched = _touched(step)
-        yield from hanging(_lead(step, "" if touched == before else touched), _does(step), at=at)
-        before = touched
-        if step.address not in told:
-            told.add(step.address)
-            yield from _comes_to(plan, step.address, at)
-        yield from _records(step, detail, at)
+    for touched, group in groupby(plan.steps, _touched):
+        steps = tuple(group)
+        yield heading(touched)
+        for address in dict.fromkeys(step.address for step in steps):
+            if address not in told:
+                yield from _comes_to(plan, address)
+            told.add(address)
+        for step in steps:
+            yield from hanging(_lead(step), _does(step), at=8)
+            yield from _records(step, detail)
 
 
-def _lead(step: Step, touched: str) -> Text:
-    lead = Text(f"{step.number:>3} ")
-    lead.append("!" if step.irreversible else " ", style=style("!"))
-    lead.append(step.mark if step.mark != "!" else ">", style=style(step.mark))
-    return lead.append(f" {touched}") if touched else lead
+def _lead(step: Step) -> Text:
+    lead = Text(f"{step.number:>4} ").append("!" if step.irreversible else " ", style=style("!"))
+    return lead.append(step.mark if step.mark != "!" else ">", style=style(step.mark))
 
 
 def _touched(step: Step) -> str:
@@ -122,22 +128,20 @@ def _touched(step: Step) -> str:
 
 
 def _does(step: Step) -> str:
-    verb = "" if step.summary.casefold().startswith(step.verb.casefold()) else f"{step.verb}: "
-    warning = "   CANNOT BE UNDONE" if step.irreversible else ""
-    return f"{verb}{step.summary or step.verb}{warning}"
+    return f"{deed(step.verb, step.summary)}{'   CANNOT BE UNDONE' if step.irreversible else ''}"
 
 
-def _comes_to(plan: Plan, address: Address, at: int) -> Iterator[Text]:
+def _comes_to(plan: Plan, address: Address) -> Iterator[Text]:
     rows = [row for summary in plan.summaries if summary.address == address for row in summary.lines]
-    width = max((len(label) for label, _ in rows), default=0) + 2
+    at = 10 + max((len(label) for label, _ in rows), default=0)
     for label, words in rows:
-        yield from hanging(Text(" " * 7 + plain(label)), words, at=max(7 + width, 18))
+        yield from hanging(Text(" " * 8 + plain(label), style=style("quiet")), words, at=at)
     for same in plan.unchanged:
         if same.address == address and same.count:
-            yield line((f"       = {number(same.count)} {same.what or 'already as declared'}", "="))
+            yield line((f"      = {number(same.count)} {same.what or 'already as declared'}", "="))
 
 
-def _records(step: Step, detail: Detail, at: int) -> Iterator[Text]:
+def _records(step: Step, detail: Detail) -> Iterator[Text]:
     if detail == "summary" or not step.count:
         return
     for record in step.records:
@@ -146,11 +150,11 @@ def _records(step: Step, detail: Detail, at: int) -> Iterator[Text]:
 
 def _record(record: Record, mark: str, detail: Detail) -> Iterator[Text]:
     row = f"row {record.row}" if record.row else ""
-    lead = Text("       ").append(mark, style=style(mark)).append(f" {row}".ljust(10))
-    yield from hanging(lead, record.key, at=18)
+    lead = Text(" " * 8).append(mark, style=style(mark)).append(f" {row}")
+    yield from hanging(lead, record.key, at=20)
     if detail == "full":
-        for column, value in record.values.items():
-            yield from hanging(Text(" " * 18 + plain(column)), shown(value), at=50)
+        for name, value in record.values.items():
+            yield from hanging(Text(" " * 20 + plain(name)), shown(value), at=52)
 
 
 def _elsewhere(head: Header) -> Iterator[Text]:
@@ -168,9 +172,16 @@ def closing_lines(plan: Plan, saved: Saved | None) -> Iterator[Text]:
         yield line(f"Takes {span(*seconds(plan.steps, plan.header.environment_class))}.")
     yield from _obstacles(plan)
     if saved:
-        expiry = plan.header.expires_at
-        until = "until the world changes" + (f", at most until {instant(expiry)}" if expiry else "")
+        until = f"until the world changes{_limit(plan.header)}"
         yield line(("Saved ", "head"), f"{saved.path}   sha256 {short_digest(saved.sha256)}   good {until}")
+
+
+def _limit(head: Header) -> str:
+    try:
+        whole = datetime.fromisoformat(head.expires_at) - datetime.fromisoformat(head.made_at)
+    except ValueError:
+        return ""
+    return f", at most {duration(whole.total_seconds())}"
 
 
 def _obstacles(plan: Plan) -> Iterator[Text]:
@@ -208,8 +219,9 @@ def _records_to(steps: Iterable[Step]) -> Iterator[str]:
     numbers: dict[tuple[str, str], int] = {}
     for step in steps:
         if step.sends and step.count:
-            to = (step.address.kind, step.verb)
+            to = (step.address.kind, step.verb.removesuffix("-canary").replace("-", " "))
             numbers[to] = numbers.get(to, 0) + step.count
+    # A canary goes ahead of the others, and is one of them.
     for (kind, verb), count in numbers.items():
         yield f"{counted(count, kind.removesuffix('s'))} to {verb}"
 

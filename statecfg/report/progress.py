@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from statecfg.model.events import Event
-from statecfg.report.words import counted, duration, number, plain
+from statecfg.report.words import counted, deed, duration, number, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Progress:
         self._pace = Pace(
             number=int(data.get("step", 0)),
             address=plain(data.get("address", "")),
-            summary=plain(data.get("summary", "")),
+            summary=plain(deed(str(data.get("verb", "")), str(data.get("summary", "")))),
             total=int(data.get("total", 1)),
         )
         self.display.begun(self._pace)
@@ -156,8 +156,10 @@ class Progress:
     def _diagnostic(self, data: Mapping[str, Any]) -> None:
         row = f"row {data['row']}: " if data.get("row") else ""
         key = f"{data['key']}: " if data.get("key") else ""
-        said = data.get("said") or data.get("what") or data.get("text") or data.get("code") or ""
-        self.display.told(plain(f"{row}{key}{said}"), str(data.get("severity", "info")))
+        said = data.get("said") or data.get("what") or data.get("text") or ""
+        words = plain(f"{row}{key}{said}") or plain(data.get("code", "")).replace("-", " ")
+        severity = str(data.get("severity", "info"))
+        self.display.told(words, "detail" if severity == "info" and not said else severity)
 
     def _interrupted(self, data: Mapping[str, Any]) -> None:
         self.display.told(plain(data.get("what") or "interrupted: finishing what is on its way"), "warn")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.text import Text
 
@@ -60,8 +60,17 @@ def run_table(runs: Iterable[RunSummary]) -> Iterator[Text]:
 
 
 def _run(run: RunSummary) -> tuple[str, ...]:
-    wrote = counts(run.counts) if run.counts else "nothing"
+    wrote = counts(_by_kind(run.counts)) if run.counts else "nothing"
     return (run.run, run.phase, run.environment, instant(run.started_at), run.result.replace("_", " "), wrote)
+
+
+def _by_kind(written: Mapping[str, int]) -> Mapping[str, int]:
+    """{"milestones/x create": 5, "map/y stop": 1} -> {"milestones": 5, "map": 1}; other names stay as they are."""
+    kinds: dict[str, int] = {}
+    for name, count in written.items():
+        kind = f"{name.partition('/')[0].removesuffix('s')}s" if "/" in name else name
+        kinds[kind] = kinds.get(kind, 0) + count
+    return kinds
 
 
 def run_lines(run: RunSummary) -> Iterator[Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -49,7 +50,7 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min" if whole % 3600 >= 60 else f"{whole // 3600} h"
 
 
 def span(low_s: float, high_s: float) -> str:
@@ -70,6 +71,17 @@ def instant(iso: str) -> str:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def deed(verb: str, summary: str) -> str:
+    """What a step does, in words: its summary, led by its verb where the summary doesn't say it.
+
+    ("wait-canary", "until 3 are there") -> "wait until 3 are there"; ("stop", "stop milestones") -> "stop milestones".
+    """
+    first = verb.partition("-")[0]
+    if not summary or first in re.findall(r"\w+", summary.casefold()):
+        return summary or verb.replace("-", " ")
+    return f"{first} {summary}" if first in ("wait", "check") else f"{verb.replace('-', ' ')}: {summary}"
 
 
 def short_digest(digest: str) -> str:

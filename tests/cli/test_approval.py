@@ -66,7 +66,15 @@ def test_a_saved_plan_needs_no_yes_outside_production(project: Path) -> None:
     ran = run("apply", "go-live.plan", values=of(IN_TEST))
     assert ran.code == 0
     assert ran.asked["target"] == Path("go-live.plan")
+    assert "CANNOT BE UNDONE" not in ran.out
+    assert "Plan: 4 steps on maps" in ran.out
     assert run("apply", "go-live.plan", values=of(samples.PLAN)).code == 5
+
+
+def test_in_production_a_saved_plan_is_shown_whole_before_its_name_is_typed(project: Path) -> None:
+    (project / "go-live.plan").write_text("{}", encoding="utf-8")
+    ran = run("apply", "go-live.plan", values=of(samples.PLAN), person=Person(["contoso-prod"]))
+    assert "CANNOT BE UNDONE" in ran.out
 
 
 def test_a_question_is_asked_at_the_terminal_until_it_says_who_and_what() -> None:

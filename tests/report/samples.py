@@ -95,18 +95,19 @@ BLOCKING = Finding(
 def steps(count: int = 3) -> tuple[Step, ...]:
     made = records(count)
     return (
-        Step(MILESTONES_MAP, "stop", "Running -> Stopped", 1, (MILESTONES_MAP,), "~"),
-        Step(MILESTONES_MAP, "save version", "Default publisher 1.0.0.8, Microsoft 1.0.0.7 and TRANSSTATUS <- "
+        Step(MILESTONES_MAP, "stop", "stop milestones", 1, (MILESTONES_MAP,), "~"),
+        Step(MILESTONES_MAP, "save-version", "Default publisher 1.0.0.8, Microsoft 1.0.0.7 and TRANSSTATUS <- "
              "msdyn_invoicestatus", 2, (MILESTONES_MAP,), "+"),
-        Step(MILESTONES_MAP, "start", "Stopped -> Running, without initial sync", 3, (MILESTONES_MAP,), "~"),
-        Step(MILESTONES, "create", f"{count} to create on 2 contracts, 3 lines", 4, (MILESTONES,), "+",
+        Step(MILESTONES_MAP, "start", "start milestones on Default publisher 1.0.0.8, without initial sync", 3,
+             (MILESTONES_MAP,), "~"),
+        Step(MILESTONES, "create", f"{count} milestones to create on 2 contracts, 3 lines", 4, (MILESTONES,), "+",
              batching=Batching(), count=count, records=made),
-        Step(MILESTONES, "arrival", "wait until 15 milestones are in F&O as Invoiced", 5, (MILESTONES,), ">",
+        Step(MILESTONES, "wait", "until 15 milestones are in F&O as Invoiced", 5, (MILESTONES,), ">",
              sends=False),
-        Step(MILESTONES_MAP, "stop", "Running -> Stopped", 6, MAPS, "~"),
-        Step(INVOICES, "create", "2 to create", 7, (INVOICES,), "+", batching=Batching(every_s=None), count=2,
+        Step(MILESTONES_MAP, "stop", "stop milestones, actuals, invoices", 6, MAPS, "~"),
+        Step(INVOICES, "create", "2 invoices to create", 7, (INVOICES,), "+", batching=Batching(every_s=None), count=2,
              records=made[:2]),
-        Step(INVOICES, "confirm", "2 to confirm; maps are looked at before every group", 8, (INVOICES,), "!",
+        Step(INVOICES, "confirm", "2 invoices to confirm; maps are looked at before every group", 8, (INVOICES,), "!",
              irreversible=True, batching=Batching(every_s=None), count=2, records=made[:2]),
     )  # fmt: skip
 
@@ -130,9 +131,9 @@ PLAN = Plan(
     ),
     reads={
         "records": 1215,
-        "map/milestones": 0,
-        "map/actuals": 0,
-        "map/invoices": 0,
+        "map/milestones": 1,
+        "map/actuals": 1,
+        "map/invoices": 1,
         "milestones/invoiced-before-go-live": 1212,
         "invoices/for-those-milestones": 40,
         "seconds": 4.1,
@@ -140,7 +141,7 @@ PLAN = Plan(
     },
 )
 BLOCKED_PLAN = Plan(
-    header=header(), findings=(*FOUND, BLOCKING), steps=steps(), reads={"map/milestones": 0, "seconds": 1.25}
+    header=header(), findings=(*FOUND, BLOCKING), steps=steps(), reads={"map/milestones": 1, "seconds": 1.25}
 )
 EMPTY_PLAN = Plan(header=header("sandbox"), unchanged=(Unchanged(MILESTONES, 1212), Unchanged(INVOICES, 40)))
 PASSED_PLAN = Plan(header=header("sandbox"), unchanged=(Unchanged(MILESTONES, 1212),), passed="restored")
