@@ -115,9 +115,9 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 
 def money(text: Any) -> str:
-    """An amount with two decimals at least, thousands apart; exact, for it is only text."""
+    """An amount with two decimals at least, thousands apart, and every digit that it has."""
     whole, _, cents = f"{Decimal(text):,f}".partition(".")
-    return f"{whole}.{cents.ljust(2, '0')}"
+    return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
 
 
 def _moved(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

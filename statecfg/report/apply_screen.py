@@ -76,7 +76,7 @@ def outcome_lines(steps: Iterable[StepOutcome]) -> Iterator[Text]:
 
 def _outcome(step: StepOutcome) -> str:
     parts = [deed(step.verb, step.summary)]
-    if step.total > 1:
+    if step.total > 1 and not (step.whole and step.done == step.total):
         parts.append(f"{number(step.done)} of {number(step.total)}")
     if step.refused:
         parts.append(f"{number(step.refused)} refused")
