@@ -36,6 +36,7 @@ _SETTINGS = (
     ("finance.estimate_project", True, "whether the first milestone of a line makes a revenue-estimate project"),
     ("finance.needs_contract_line", True, "whether a milestone's contract line must be known in F&O"),
     ("finance.restamp", "allow", "TransStatus of a row already there set to Invoiced: allow or refuse"),
+    ("finance.status_taken_from", "10.0.24", "first release whose milestones take TransStatus; before, it is ignored"),
     ("finance.proposal_numbers_manual", True, "whether the sequence of invoice proposals takes given numbers"),
 )  # fmt: skip
 
@@ -131,10 +132,24 @@ def _milestone(tx: Tx, values: Values) -> dict[str, Any]:
     number = tx.next_number(f"fo.milestone/{company}")
     row["ContractLineMilestoneIdentifier"] = f"{company.upper()}-{number:08d}"
     row["TransactionId"] = f"OA{number:010d}"
+    if not _takes_status(tx):
+        row.pop("TransStatus", None)
     row.setdefault("TransStatus", NO_STATUS)
     if row.get("ContractLineMilestoneGuid") in (None, NO_GUID):
         row["ContractLineMilestoneGuid"] = tx.world.new_guid()
     return {**row, **_milestone_amounts(tx, row)}
+
+
+def _takes_status(tx: Tx) -> bool:
+    """Whether this release lets a milestone's status come from outside (inferred from the least release the cutover
+    needs)."""
+    settings = tx.world.settings
+    release, first = settings.get("finance.application_version", ""), settings["finance.status_taken_from"]
+    return not release or _parts(release) >= _parts(first)
+
+
+def _parts(release: str) -> list[int]:
+    return [int(part) for part in release.split(".") if part.isdigit()]
 
 
 def _milestone_amounts(tx: Tx, row: Values) -> dict[str, Any]:
@@ -169,7 +184,8 @@ def _validate_write(source: str) -> str:
 
 
 def _milestone_changes(tx: Tx, before: Values, changes: Values) -> dict[str, Any]:
-    wanted = {name: value for name, value in changes.items() if name not in _DERIVED}
+    kept_out = _DERIVED if _takes_status(tx) else (*_DERIVED, "TransStatus")
+    wanted = {name: value for name, value in changes.items() if name not in kept_out}
     if not wanted:
         return {}
     _modifiable(before)

@@ -66,7 +66,9 @@ def _open_jobs(tx: Tx) -> list[Row]:
 
 
 def run_due(world: World) -> int:
-    """Do every job that has fallen due; their number."""
+    """Do every job that has fallen due; their number. None is done while background operations are switched off."""
+    if world.settings.get("admin.background_operations") == "Disabled":
+        return 0
     now = world.timestamp()
     with world.reading() as tx:
         due = [row for row in _open_jobs(tx) if (row["postponeuntil"] or "") <= now]
