@@ -311,3 +311,23 @@ def test_milestones_can_have_been_made_by_hand_while_the_map_ran(tmp_path: Path)
         assert len(rows(turned, "fo.ProjectContractLineMilestones")) == len(
             rows(turned, "msdyn_contractlinescheduleofvalue")
         )
+
+
+def test_habits_that_are_turned_hold_from_now_on_and_not_in_the_worlds_history(tmp_path: Path) -> None:
+    turned = {
+        "async.maps": ["actuals", "invoices"],
+        "maps.stopped": ["milestones"],
+        "finance.proposal_numbers_manual": False,
+        "gateway.unlinked_companies": ["demf"],
+        "projops.second_draft": "refuse",
+    }
+    with Sandbox.start(tmp_path, **SMALL, existing=20, **turned) as started:
+        shown = started.kernel.control.call("settings", "GET")
+        assert {name: shown[name] for name in turned} == turned
+        maps = {each["name"]: each for each in started.kernel.control.call("maps", "GET")}
+        assert (maps["milestones"]["runs"], maps["actuals"]["backlog"]) == (None, 0)
+        assert maps["milestones"]["witnesses"]["dataverse"] == "no row"
+        assert {row["TransStatus"] for row in rows(started, "fo.ProjectContractLineMilestones")} == {
+            "NoStatus",
+            "Invoiced",
+        }

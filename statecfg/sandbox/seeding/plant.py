@@ -10,7 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from statecfg.sandbox.dataverse import records
+from statecfg.sandbox.dualwrite import deploying
+from statecfg.sandbox.dualwrite.codes import NOT_RUNNING
 from statecfg.sandbox.dualwrite.seed import seed_maps
+from statecfg.sandbox.dualwrite.tables import MAPS
+from statecfg.sandbox.dualwrite.witnesses import deliver_all
 from statecfg.sandbox.finance.actions import refresh_entities
 from statecfg.sandbox.finance.catalog import PROPOSAL_LINES, PROPOSALS
 from statecfg.sandbox.finance.importing import STAGING, import_from_staging
@@ -29,6 +33,8 @@ from statecfg.sandbox.seeding.portfolio import Invoice, LedgerEntry, Milestone, 
 from statecfg.sandbox.world import Tx, World
 
 WEEKS_AGO_S = 56 * 24 * 3600
+# Settings that say what is seeded, not how services behave afterwards.
+OF_THE_SEED = ("maps.", "map_row.", "schema.", "seed.", "target_mapping.")
 BATCH = 1000
 
 
@@ -45,7 +51,8 @@ def clear(world: World) -> None:
 
 def plant(world: World, company: Portfolio, people: Identities) -> None:
     """Fill an empty world, in one transaction."""
-    with _earlier(world), world.transaction() as tx:
+    stopped = tuple(world.settings["maps.stopped"])
+    with _in_the_past(world), world.transaction() as tx:
         dataverse = DataverseRows(company, people, world.timestamp())
         tx.caller = people.colleagues[0].id
         _plant_standing(tx, company, people, dataverse)
@@ -53,17 +60,33 @@ def plant(world: World, company: Portfolio, people: Identities) -> None:
         _plant_history(tx, dataverse)
         _finish_in_finance(tx)
         depart(tx, dataverse)
+        _stop_maps(tx, stopped)
 
 
 @contextmanager
-def _earlier(world: World) -> Iterator[None]:
-    """The world's clock some weeks back, and then again as it was."""
-    offset = world.settings["clock.offset_s"]
-    world.settings["clock.offset_s"] = offset - WEEKS_AGO_S
+def _in_the_past(world: World) -> Iterator[None]:
+    """The clock some weeks back, and every habit of the services as usual: what is turned holds from now on only."""
+    now = {setting.name: world.settings[setting.name] for setting in world.settings}
+    turned = {
+        setting.name: now[setting.name]
+        for setting in world.settings
+        if now[setting.name] != setting.default and not setting.name.startswith(OF_THE_SEED)
+    }
+    past = {setting.name: setting.default for setting in world.settings if setting.name in turned}
+    offset = now["clock.offset_s"]
+    world.settings.change(past | {"maps.stopped": [], "clock.offset_s": offset - WEEKS_AGO_S})
     try:
         yield
     finally:
-        world.settings["clock.offset_s"] = offset
+        world.settings.change(turned | {"maps.stopped": now["maps.stopped"], "clock.offset_s": offset})
+
+
+def _stop_maps(tx: Tx, names: Sequence[str]) -> None:
+    """Stop maps that the settings want stopped, now that all of history went through them."""
+    for name in names:
+        if tx.get(MAPS, name) is not None:
+            deploying.halt(tx, name, NOT_RUNNING)
+    deliver_all(tx)
 
 
 def _plant_standing(tx: Tx, company: Portfolio, people: Identities, dataverse: DataverseRows) -> None:
