@@ -144,10 +144,18 @@ def test_the_digest_does_not_depend_on_order_and_sees_every_cent() -> None:
 def test_each_of_ours_is_claimed_once_and_only_where_it_stands() -> None:
     claims = Claims(by_text=True)
     claims.expect("c1", False, OURS[0])
-    assert not claims.take("c1", True, item(OURS[0]))
     assert not claims.take("c2", False, item(OURS[0]))
+    assert not claims.take("c1", False, item(OURS[0], is_milestone=False))
     assert claims.take("c1", False, item(OURS[0], text="KICK-OFF"))
     assert not claims.take("c1", False, item(OURS[0]))
+
+
+def test_one_that_stood_on_a_draft_may_be_confirmed_by_now_and_never_the_other_way() -> None:
+    claims = Claims(by_text=True)
+    claims.expect("c1", False, OURS[0])
+    claims.expect("c1", True, OURS[1])
+    assert claims.take("c1", True, item(OURS[0]))
+    assert not claims.take("c1", False, item(OURS[1]))
 
 
 def test_each_posted_milestone_must_have_exactly_one_actual() -> None:

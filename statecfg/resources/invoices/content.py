@@ -102,10 +102,17 @@ class Claims:
         self._open[self._key(contract, is_confirmed, (stone.line, text, stone.amount, stone.tax))] += 1
 
     def take(self, contract: str, is_confirmed: bool, item: Item) -> bool:
-        """Whether a line detail is one of ours; each of ours is taken once."""
+        """Whether a line detail is one of ours; each of ours is taken once.
+
+        Milestones are read before invoices: one that stood on a draft then may be on a confirmed invoice by now.
+        """
+        if not item.is_milestone:
+            return False
         text = normal(item.text) if self._by_text else ""
-        key = self._key(contract, is_confirmed, (item.line, text, item.amount, item.tax))
-        if not item.is_milestone or self._open[key] <= 0:
+        place = (item.line, text, item.amount, item.tax)
+        keys = [self._key(contract, stage, place) for stage in ((True, False) if is_confirmed else (False,))]
+        key = next((key for key in keys if self._open[key] > 0), None)
+        if key is None:
             return False
         self._open[key] -= 1
         return True

@@ -156,13 +156,12 @@ def _content(count: _Count, live: MilestonesLive, contract: str, draft: bool) ->
 
 
 def _unclear(live: MilestonesLive, invoices: Mapping[str, InvoiceInfo]) -> frozenset[str]:
-    """Contracts with drafted milestones that the drafts found don't account for."""
+    """Contracts with drafted milestones that the invoices found don't account for."""
     found: dict[str, int] = {}
     for invoice in invoices.values():
-        if invoice.status == "draft":
-            found[normal(invoice.contract)] = found.get(normal(invoice.contract), 0) + invoice.ours
+        found[normal(invoice.contract)] = found.get(normal(invoice.contract), 0) + invoice.ours
     return frozenset(
         live.contracts[number].number
         for number, tally in live.tallies.items()
-        if number in live.contracts and tally.drafted > found.get(number, 0)
+        if number in live.contracts and tally.drafted and tally.on_invoices > found.get(number, 0)
     )
