@@ -23,8 +23,8 @@ class Guard:
     """Everything a fence needs to look again. seen: what the run read at its start (contracts, ids), for look-ups.
 
     again: reads resources afresh, for checks that look at records. answered: whether somebody has attested what a
-    finding asks; an open question at a fence is a breach. disabled: names of fences left out; only tests set it, to
-    see the damage that a missing fence lets through.
+    finding asks; an open question at a fence is a breach. lease: raises Locked if this run's lock was lost.
+    disabled: names of fences left out; only tests set it, to see the damage that a missing fence lets through.
     """
 
     requires: tuple[Requirement, ...]
@@ -35,11 +35,13 @@ class Guard:
     again: Callable[[Iterable[Address]], Seen] = lambda addresses: {}
     emit: Emit = silent
     answered: Callable[[Finding], bool] = lambda finding: False
+    lease: Callable[[], None] = lambda: None
     disabled: frozenset[str] = frozenset()
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8, "fence"))
 
     def before(self, step: Step, batch: Sequence[Record]) -> Look:
         """What must be known before `batch` is sent: witnesses, checks that fence this moment, the kind's own look."""
+        self.lease()
         if not step.moment:
             return CLEAR
         start = time.monotonic()

@@ -31,6 +31,10 @@ create index if not exists result_intent on result (intent);
 """
 
 
+OPEN = ("", "lost")
+"""States of an intent whose outcome must be found out by looking."""
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -58,6 +62,11 @@ class Journal:
         values = (run, identity.name, identity.organization_id, phase, plan, digest, who, reason, _now(), "", "running")
         with self._writing() as db:
             db.execute("insert into run values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '{}')", values)
+
+    def reopen(self, run: str) -> None:
+        """Note that a run goes on."""
+        with self._writing() as db:
+            db.execute("update run set ended_at = '', result = 'running' where id = ?", (run,))
 
     def end(self, run: str, result: RunResult, counts: dict[str, int]) -> None:
         """Note how a run ended."""
@@ -109,6 +118,38 @@ class Journal:
                 (run,),
             ).fetchall()
         return iter(rows)
+
+    def open_intents(self, run: str) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
+        """(intent, step, ids of its records) of every intent whose result is not known or whose answer was lost."""
+        with self._lock:
+            rows = self._db.execute(
+                "select i.id, i.step, i.records, coalesce((select r.state from result r"
+                " where r.intent = i.id order by r.rowid desc limit 1), '') as state"
+                " from intent i where i.run = ? order by i.id",
+                (run,),
+            ).fetchall()
+        return tuple((n, step, tuple(id_ for _, id_ in json.loads(r))) for n, step, r, state in rows if state in OPEN)
+
+    def completed_steps(self, run: str) -> frozenset[int]:
+        """Numbers of the steps that a run completed."""
+        with self._lock:
+            rows = self._db.execute(
+                "select data from event where run = ? and name = 'step_complete'", (run,)
+            ).fetchall()
+        done = (json.loads(row[0]) for row in rows)
+        return frozenset(int(data["step"]) for data in done if data.get("state") == "done")
+
+    def used(self, digest: str) -> str:
+        """The run that has used the plan of this digest, "" if none has."""
+        with self._lock:
+            row = self._db.execute("select id from run where digest = ? limit 1", (digest,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def plan_of(self, run: str) -> str:
+        """Path of a run's plan file, "" if the run is not known."""
+        with self._lock:
+            row = self._db.execute("select plan from run where id = ?", (run,)).fetchone()
+        return str(row[0]) if row else ""
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

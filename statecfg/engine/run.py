@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from statecfg.engine import planfile, planner, reading
 from statecfg.engine.applier import Applier
 from statecfg.engine.attesting import Answers, answered, is_known
 from statecfg.engine.guard import Guard
 from statecfg.engine.journal import Journal
+from statecfg.engine.lock import Lock, held
 from statecfg.engine.waiting import Waiting
 from statecfg.engine.windowbook import WindowBook
 from statecfg.model.address import Address
@@ -32,8 +35,8 @@ class Scene:
 
     passed: the phase that has begun after this one, by what was read ("" = none has). not_begun: the
     phase before this one, if it has not begun ("" = it has). originals: what was read of the maps before the window.
-    take_mark: the mark for writes by others, read from the services.
-    settle_s: how long a reading that the live systems don't agree on is repeated.
+    take_mark: the mark for writes by others, read from the services. lock: makes the lock of a run; directory: where
+    the local one is. settle_s: how long a reading that the live systems don't agree on is repeated.
     """
 
     phase: Phase
@@ -48,6 +51,8 @@ class Scene:
     not_begun: Callable[[Seen], str]
     originals: Callable[[Seen], tuple[Original, ...]]
     take_mark: Callable[[], Mark | None]
+    lock: Callable[[str], Lock] | None = None
+    directory: Path = Path()
     settle_s: float = 120.0
     production: bool = False
     disabled: frozenset[str] = frozenset()
@@ -132,7 +137,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How an apply is to be carried out. tolerant: resources that go on without refused records."""
+    """How an apply is to be carried out. tolerant: resources that go on without refused records.
+
+    resumes: the run that goes on, "" for a new one.
+    """
 
     run: str
     plan: Plan
@@ -143,6 +151,7 @@ class Order:
     reopened: bool = False
     stop_after: int | None = None
     answers: Answers = field(default_factory=Answers)
+    resumes: str = ""
     tolerant: frozenset[Address] = frozenset()
 
 
@@ -153,19 +162,33 @@ def apply(scene: Scene, order: Order, journal: Journal) -> Outcome:
     """
     outcome = Outcome()
     try:
-        _apply(scene, order, journal, outcome)
+        with locked(scene, order) as lock:
+            outcome.findings = _unshared(lock, scene)
+            _apply(scene, order, journal, outcome, lock)
     except StatecfgError as error:
         outcome.error = error
         outcome.findings = (*outcome.findings, *getattr(error, "findings", ()))
     return outcome
 
 
-def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome) -> None:
+def locked(scene: Scene, order: Order) -> AbstractContextManager[Lock | None]:
+    """The lock of this run, held for as long as this lasts; None where the composition has none."""
+    return held(scene.lock(order.run), scene.directory, order.resumes) if scene.lock else nullcontext()
+
+
+def _unshared(lock: Lock | None, scene: Scene) -> tuple[Finding, ...]:
+    if lock is None or not lock.unavailable:
+        return ()
+    what = f"no shared lock could be made ({lock.unavailable}): only this machine is kept from working here twice"
+    return (Finding("ask" if scene.production else "warn", "no-shared-lock", what, title="lock", evidence="no lock"),)
+
+
+def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock: Lock | None) -> None:
     seen = observe(scene)
     _refuse_stale(scene, order, seen)
-    outcome.findings = look_at_checks(scene, seen)
-    _refuse_blocked(outcome.findings)
-    answers = answered([*outcome.findings, *order.plan.findings], _known(scene), order.answers)
+    outcome.findings = (*outcome.findings, *look_at_checks(scene, seen))
+    refuse_blocked(outcome.findings)
+    answers = answered([*outcome.findings, *order.plan.findings], known(scene), order.answers)
     _open_window(scene, order, seen, outcome)
     scene.book.attest(answers)
     begun = scene.book.current
@@ -173,18 +196,20 @@ def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome) -> No
         scene.book.keep(begun.with_begun(scene.phase.name, scene.now()))
     journal.begin(order.run, scene.book.identity, scene.phase.name, order.path, order.digest, order.who, order.reason)
     try:
-        _write(scene, order, seen, journal, outcome)
+        write(scene, order, seen, journal, outcome, lock)
     finally:
-        journal.end(order.run, _result(outcome), outcome.counts)
+        journal.end(order.run, result(outcome), outcome.counts)
 
 
-def _result(outcome: Outcome) -> RunResult:
+def result(outcome: Outcome) -> RunResult:
+    """The word for how a run ended."""
     if isinstance(outcome.error, Interrupted):
         return "interrupted"
     return "complete" if outcome.error is None and all(step.whole for step in outcome.steps) else "stopped"
 
 
-def _known(scene: Scene) -> tuple[Attestation, ...]:
+def known(scene: Scene) -> tuple[Attestation, ...]:
+    """Every answer that this window already has."""
     return scene.book.current.attestations if scene.book.current else ()
 
 
@@ -200,7 +225,8 @@ def _refuse_stale(scene: Scene, order: Order, seen: Seen) -> None:
         )
 
 
-def _refuse_blocked(findings: Iterable[Finding]) -> None:
+def refuse_blocked(findings: Iterable[Finding]) -> None:
+    """Raise Blocked if a finding blocks."""
     blocking = [finding for finding in findings if finding.blocks]
     if blocking:
         raise Blocked(blocking[0].what, blocking, do=blocking[0].do)
@@ -227,7 +253,8 @@ def _for_the_inventory(originals: Sequence[Original]) -> tuple[str, ...]:
     return ("The maps before this window, for the inventory:", "maps:", *lines)
 
 
-def _write(scene: Scene, order: Order, seen: Seen, journal: Journal, outcome: Outcome) -> None:
+def write(scene: Scene, order: Order, seen: Seen, journal: Journal, outcome: Outcome, lock: Lock | None) -> None:
+    """Carry out the steps, then look at everything again."""
     resources = {desired.address: desired for desired in scene.resources}
     guard = Guard(
         requires=scene.phase.requires,
@@ -237,7 +264,8 @@ def _write(scene: Scene, order: Order, seen: Seen, journal: Journal, outcome: Ou
         seen=seen,
         again=lambda addresses: reread(scene, addresses),
         emit=scene.waiting.emit,
-        answered=lambda finding: is_known(finding, _known(scene)),
+        answered=lambda finding: is_known(finding, known(scene)),
+        lease=lock.check if lock else lambda: None,
         disabled=scene.disabled,
     )
     applier = Applier(order.run, scene.kinds, guard, journal, scene.waiting, order.tolerant)
@@ -284,7 +312,7 @@ def _at_the_end(scene: Scene, seen: Seen) -> tuple[Finding, ...]:
     again = [r for r in scene.phase.requires if "end" in scene.checks[r.name].at]
     found = [finding for requirement in again for finding in _look(scene, requirement, seen)]
     return tuple(
-        replace(f, severity="block") if f.severity == "ask" and not is_known(f, _known(scene)) else f for f in found
+        replace(f, severity="block") if f.severity == "ask" and not is_known(f, known(scene)) else f for f in found
     )
 
 

@@ -99,6 +99,7 @@ class Writer:
         return bool(queue or self._peeked)
 
     def _heed(self) -> None:
+        self.guard.lease()
         if self.waiting.stopping():
             raise Interrupted(f"stopped in step {self.step.number}; the open batch was finished")
 

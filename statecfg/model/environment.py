@@ -218,6 +218,17 @@ class Control:
     sum: Mapping[str, Decimal] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LockSettings:
+    """The record in Dataverse that says who is at work here. lease_s: seconds without a renewal until it expires."""
+
+    entity_set: str = "annotations"
+    id_column: str = "annotationid"
+    name_column: str = "subject"
+    text_column: str = "notetext"
+    lease_s: float = 120.0
+
+
 EnvironmentClass = Literal["sandbox", "test", "prod"]
 
 
@@ -253,6 +264,7 @@ class Environment:
     fence: Fence = Fence()
     waits: Waits = Waits()
     writes: Writes = Writes()
+    lock: LockSettings = LockSettings()
     finance_release: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
 
