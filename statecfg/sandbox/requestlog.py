@@ -9,7 +9,7 @@ from typing import Any
 
 from statecfg.sandbox.wire import Request
 
-KEPT = 200_000
+KEPT = 50_000
 _UNSHOWN = frozenset(("authorization", "cookie", "proxy-authorization"))
 
 

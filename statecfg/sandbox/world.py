@@ -350,7 +350,10 @@ class World:
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A snapshot of what is committed; it never waits for the writer."""
-        connection = self._idle.pop() if self._idle else self._opened()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._opened()
         connection.execute("BEGIN")
         try:
             yield Tx(self, connection)

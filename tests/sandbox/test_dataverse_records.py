@@ -364,7 +364,8 @@ def test_a_refused_row_is_refused_inside_its_transaction(dataverse: Place) -> No
 
 
 def test_somebody_elses_edit_happens_at_the_chosen_moment(dataverse: Place) -> None:
-    edit = {"table": "account", "match": {"accountnumber": "F-1"}, "changes": {"name": "Edited"}}
+    changes = {"name": "Edited", "revenue": 5}
+    edit = {"table": "account", "match": {"accountnumber": "F-1"}, "changes": changes}
     control = dataverse.kernel.control
     control.call("edit", "POST", {**edit, "when": {"service": "dataverse", "path": "WhoAmI", "phase": "before"}})
     address = f"accounts({dataverse.ids['account']})?$select=name,_modifiedby_value"

@@ -18,6 +18,7 @@ from statecfg.sandbox.wire import Answer, Request
 from statecfg.sandbox.world import Refused, Tx
 
 LIMIT = 1000
+ADDRESS_LIMIT = 65_536
 _LINE = re.compile(rb"\r?\n")
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _API = re.compile(r"^(?:https?://[^/]+)?/api/data/v\d+\.\d+/", re.IGNORECASE)
@@ -151,6 +152,8 @@ def _inner(exchange: Exchange, part: Part) -> Inner:
     if len(words) < 2 or not re.fullmatch(r"[A-Za-z]+", words[0]):
         raise errors.bad_payload(f"Error Message : '{line.strip()[:200]}' is no request line.")
     address = " ".join(words[1:-1] if words[-1].upper().startswith("HTTP/") else words[1:])
+    if len(address) > ADDRESS_LIMIT:
+        raise errors.address_too_long(len(address), ADDRESS_LIMIT)
     headers = _headers(rest)
     path, _, query = _relative(address).partition("?")
     body = body.strip()

@@ -24,6 +24,11 @@ AGGREGATE_LIMIT = "0x8004e023"
 EXPIRED_VERSION = "0x80044352"
 
 
+def address_too_long(length: int, limit: int) -> Refused:
+    """The address is longer than the service reads."""
+    return Refused(BAD_URI, f"The URL of {length} characters exceeds the limit of {limit}.", 414)
+
+
 def does_not_exist(table: Table, key: object) -> Refused:
     """No record has this primary key."""
     return Refused(DOES_NOT_EXIST, f"Entity '{table.name}' With Id = {key} Does Not Exist", 404)
@@ -75,13 +80,18 @@ def unknown_property(name: str, table: Table) -> Refused:
 
 
 def undeclared_property(name: str, table: Table) -> Refused:
-    """A body names a property that the table doesn't have, or a navigation property in the wrong case."""
+    """A body binds a navigation property that the table doesn't have, or writes its name in the wrong case."""
     return bad_payload(
         "InnerException : Microsoft.OData.ODataException: An undeclared property "
         f"'{name}' which only has property annotations in the payload but no property value was found in the payload. "
         "In OData, only declared navigation properties and declared named streams can be represented as properties "
         f"without values. Type 'Microsoft.Dynamics.CRM.{table.name}'."
     )
+
+
+def invalid_property(name: str, table: Table) -> Refused:
+    """A body has a property that the table doesn't have."""
+    return bad_payload(f"Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{table.name}'.")
 
 
 def unknown_resource(segment: str) -> Refused:

@@ -110,7 +110,7 @@ class Reader:
             )
             raise errors.bad_uri(message)
         else:
-            raise errors.undeclared_property(name, names.table)
+            raise errors.invalid_property(name, names.table)
 
     def _reference(self, value: Any, table: str) -> str:
         """The id that a reference leads to, if it is one of this table. Raises Refused."""

@@ -141,7 +141,7 @@ def _checked(tx: Tx, table: Table, values: Changes, facts: _Facts) -> Changes:
         if value is None:
             continue
         if name not in columns:
-            raise errors.undeclared_property(name, table)
+            raise errors.invalid_property(name, table)
         _check(table, columns[name], value)
         if columns[name].type == "lookup":
             _check_reference(columns[name], values, value, facts)

@@ -13,12 +13,17 @@ from statecfg.sandbox.dataverse.batch import batch_answer
 from statecfg.sandbox.dataverse.exchange import Exchange, error_answer, preferences
 from statecfg.sandbox.dataverse.limits import Limits, Throttled
 from statecfg.sandbox.dataverse.limits import declare_settings as declare_limits
+from statecfg.sandbox.dataverse.names import NAMES
 from statecfg.sandbox.dataverse.operations import Action, Environment, operations
+from statecfg.sandbox.dataverse.payload import Reader
 from statecfg.sandbox.dataverse.routing import READS, Routing
 from statecfg.sandbox.entra.tokens import Caller, TokenRefused, Tokens
 from statecfg.sandbox.kernel import Kernel
 from statecfg.sandbox.wire import Answer, Request
 from statecfg.sandbox.world import PropagationFailed, Refused, Tx, World
+
+# Longest address of a request of its own; a batch may hold longer ones.
+ADDRESS_LIMIT = 32_768
 
 _PATH = re.compile(r"/api/data/(v9\.[0-2])(?:/(.*))?", re.IGNORECASE | re.DOTALL)
 _CODES = {
@@ -74,6 +79,9 @@ class Dataverse:
         except TokenRefused as refused:
             return self._identified(request, self._unauthorized(request, refused.reason))
         found = _PATH.fullmatch(request.path)
+        length = len(request.base) + len(request.target)
+        if length > ADDRESS_LIMIT:
+            return self._identified(request, error_answer(errors.address_too_long(length, ADDRESS_LIMIT)))
         if found is None:
             return self._identified(request, error_answer(errors.unknown_resource(request.path)))
         with self.world.reading() as tx:
@@ -160,17 +168,25 @@ def edited(world: World, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         with world.transaction() as tx:
             tx.caller = _somebody(tx, str(wanted.get("by", "")))
+            values = _values(tx, table, changes)
             if operation == "create":
-                return records.create(tx, table, changes)
+                return records.create(tx, table, values)
             key = str(wanted["key"]) if "key" in wanted else _matched(tx, table, wanted.get("match", {}))
             if operation == "delete":
                 records.delete(tx, table, key)
                 return None
-            return records.update(tx, table, key, changes)
+            return records.update(tx, table, key, values)
     except (Refused, PropagationFailed) as refused:
         raise ControlError(refused.message) from refused
     except (KeyError, TypeError, ValueError, AttributeError) as cause:
         raise ControlError(f"the edit can't be understood: {cause!r}") from cause
+
+
+def _values(tx: Tx, table: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values by column name as the columns hold them; a lookup takes an id."""
+    names, read = NAMES[table], Reader(tx, {})
+    columns = {column.name: column for column in names.table.columns}
+    return {name: None if value is None else read.value(columns[name], value, names) for name, value in changes.items()}
 
 
 def _matched(tx: Tx, table: str, match: Mapping[str, Any]) -> str:
