@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
@@ -113,9 +113,9 @@ class BarDisplay:
             self._bars = None
 
     def _open(self, name: str, note: str, total: int | None) -> None:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn())
-        notes = TextColumn("{task.fields[note]}", markup=False)
-        self._bars = Bars(*columns, notes, console=self._console, transient=True, refresh_per_second=5)
+        how_far = BarColumn(bar_width=20) if total else SpinnerColumn("line")
+        texts = [TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[note]")]
+        self._bars = Bars(texts[0], how_far, texts[1], console=self._console, transient=True, refresh_per_second=5)
         self._task = self._bars.add_task(name, total=total, note=note[:60])
         self._bars.start()
 
