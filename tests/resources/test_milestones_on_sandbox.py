@@ -207,3 +207,76 @@ def test_a_row_that_does_not_fit_is_named_with_file_row_and_column(
     assert finding.where.file == str(path)
     if code != "contracted-amount-exceeded":
         assert (finding.where.line, finding.where.column) == (4, column)
+
+
+def test_a_posted_invoice_line_in_finance_means_invoiced_for_real(rig: Rig) -> None:
+    rig.done("cutover")
+    ours = {row[ID] for row in stones(rig, msdyn_invoicestatus=POSTED)}
+    there = next(row for row in rig.find(THERE) if row["ContractLineMilestoneGuid"] in ours)
+    with rig.sandbox.world.transaction() as tx:
+        tx.insert(
+            "fo.DocumentProjInvoiceOnAccLines",
+            {"dataAreaId": there["dataAreaId"], "TransId": there["TransactionId"], "LineAmount": there["Amount"]},
+        )
+    (finding,) = [each for each in rig.plan("cutover").findings if each.blocks]
+    assert finding.code == "invoiced-for-real"
+    assert there["Description"] in finding.details[0]
+
+
+def _line_of_the_file(rig: Rig) -> dict[str, Any]:
+    row = export(rig)[0]
+    (order,) = rig.find("salesorder", ordernumber=row["contract"])
+    lines = rig.find("salesorderdetail", salesorderid=order["salesorderid"])
+    return next(line for line in lines if line["salesorderdetailname"] == row["line"])
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "code"),
+    [
+        ("salesorder", {"msdyn_psastate": 192350000}, "contract-not-won"),
+        ("salesorder", {"msdyn_psastatusreason": 192350005}, "contract-not-won"),
+        ("salesorderdetail", {"msdyn_billingmethod": 192350000}, "line-not-fixed-price"),
+        ("salesorderdetail", {"msdyn_project": None}, "line-without-project"),
+    ],
+)
+def test_a_contract_or_line_that_can_not_be_invoiced_blocks(
+    rig: Rig, table: str, changes: dict[str, Any], code: str
+) -> None:
+    line = _line_of_the_file(rig)
+    key = line["salesorderid"] if table == "salesorder" else line["salesorderdetailid"]
+    with rig.sandbox.world.transaction() as tx:
+        tx.update(table, key, changes)
+    assert codes(rig.plan("cutover").findings) == [code]
+
+
+def test_a_line_with_a_second_customer_is_refused_with_its_own_code(rig: Rig) -> None:
+    line = _line_of_the_file(rig)
+    (rule,) = rig.find("msdyn_projectcontractsplitbillingrule", msdyn_salescontractline=line["salesorderdetailid"])
+    other = {**rule, "msdyn_projectcontractsplitbillingruleid": "00000000-0000-0000-0000-0000000000aa"}
+    with rig.sandbox.world.transaction() as tx:
+        tx.insert("msdyn_projectcontractsplitbillingrule", other)
+    assert codes(rig.plan("cutover").findings) == ["several-customers"]
+
+
+def test_a_legal_entity_that_is_not_declared_blocks_its_rows(rig: Rig) -> None:
+    company = rig.find("salesorder", ordernumber=export(rig)[0]["contract"])[0]["msdyn_owningcompany"]
+    code = rig.find("cdm_company", cdm_companyid=company)[0]["cdm_companycode"]
+    path = rig.inventory / "host_vars" / "sandbox.yml"
+    text = path.read_text("utf-8")
+    assert "legal_entities" in text
+    others = [row["cdm_companycode"] for row in rig.find("cdm_company") if row["cdm_companycode"] != code]
+    path.write_text(re.sub(r"(?m)^legal_entities:.*$", f"legal_entities: {others}", text), "utf-8")
+    assert "outside-legal-entities" in codes(rig.plan("cutover").findings)
+
+
+def test_somebody_elses_change_between_plan_and_apply_makes_the_plan_stale(rig: Rig, tmp_path: Path) -> None:
+    until_arrived(rig)
+    file = tmp_path / "saved.plan"
+    rig.app().plan("cutover", out=file)
+    victim = stones(rig, msdyn_invoicestatus=READY)[0]
+    with rig.sandbox.world.transaction() as tx:
+        tx.update(TABLE, victim[ID], {"msdyn_amount": victim["msdyn_amount"] + 1})
+    result = rig.apply(file)
+    assert result.exit_code == 4, said(result)
+    orders = {o["salesorderid"]: o["ordernumber"] for o in rig.find("salesorder")}
+    assert orders[victim["msdyn_contract"]] in str(result.error)
