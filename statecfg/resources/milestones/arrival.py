@@ -1,6 +1,7 @@
 """Whether milestones that were sent are in F&O as they must be: the proof that they went out under the right map.
 
-What has arrived is never asked for again; what isn't in Dataverse at all was refused, and isn't waited for.
+What has arrived is never asked for again; what isn't in Dataverse at all, or isn't ready there, was refused, and isn't
+waited for.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from statecfg.clients.finance import Finance
 from statecfg.model.kind import Observation
 from statecfg.model.records import Record
 from statecfg.resources.milestones.contracts import Row
-from statecfg.resources.milestones.live import INVOICED
+from statecfg.resources.milestones.live import INVOICED, NOT_READY
 from statecfg.resources.milestones.payload import ID
-from statecfg.resources.milestones.read import FINANCE_COLUMNS, FINANCE_SET, SET, finance_facts
+from statecfg.resources.milestones.read import FINANCE_COLUMNS, FINANCE_SET, SET, STATUS_BASE, finance_facts
 
 FEW = 2000
 """Of so many that are missing at most, Dataverse is asked which exist at all."""
@@ -95,7 +96,7 @@ class Arrivals:
             del self.pending[contract]
 
     def drop(self, existing: set[bytes]) -> None:
-        """Stop waiting for what isn't in Dataverse: it was refused there."""
+        """Stop waiting for what isn't in Dataverse as ready: it was refused there."""
         for ids in self.pending.values():
             for record_id in [each for each in ids if each not in existing]:
                 del ids[record_id]
@@ -140,7 +141,8 @@ class Looker:
 
     def _existing(self, arrivals: Arrivals) -> Iterator[bytes]:
         ids = [str(UUID(bytes=each)) for ids in arrivals.pending.values() for each in ids]
-        for row in self.dataverse.rows_where_in(SET, ID, ids, select=(ID,)):
+        is_sent = f"msdyn_invoicestatus ne {STATUS_BASE + NOT_READY}"
+        for row in self.dataverse.rows_where_in(SET, ID, ids, select=(ID,), filter=is_sent):
             yield UUID(str(row[ID])).bytes
 
     def without_dimensions(self, records: Iterable[Record]) -> tuple[str, ...]:
