@@ -10,7 +10,7 @@ from itertools import groupby
 
 from rich.text import Text
 
-from statecfg.model.errors import BLOCKED, INTERRUPTED, OK, Blocked
+from statecfg.model.errors import BLOCKED, INTERRUPTED, OK, Blocked, Interrupted
 from statecfg.model.plan import Finding
 from statecfg.model.results import ApplyResult, StepOutcome
 from statecfg.report.error_lines import error_lines
@@ -18,14 +18,15 @@ from statecfg.report.finding_lines import finding_lines
 from statecfg.report.layout import RULE, blank, hanging, heading, indented, line, style
 from statecfg.report.words import counted, deed, duration, number, plain
 
-WORDS = {"done": "done", "failed": "FAILED", "unknown": "UNKNOWN", "not_started": "not started"}
+WORDS = {"done": "done", "unknown": "UNKNOWN", "not_started": "not started"}
 
 
 def apply_lines(result: ApplyResult) -> Iterator[Text]:
     """The whole end screen, in the order in which it matters: steps, findings, what stopped it, verdict, next."""
     if result.steps:
         yield blank()
-        yield from outcome_lines(result.steps)
+        interrupted = isinstance(result.error, Interrupted)
+        yield from outcome_lines(result.steps, failed="STOPPED" if interrupted else "FAILED")
     yield from _why(result)
     yield from _notes(result.notes)
     if result.steps or result.findings or result.error:
@@ -63,20 +64,24 @@ def _said(finding: Finding) -> tuple[str, str, str]:
     return finding.severity, finding.code, finding.what
 
 
-def outcome_lines(steps: Iterable[StepOutcome]) -> Iterator[Text]:
-    """One line a step, below its resource: number, state, what it was about, how far it came and why no further."""
+def outcome_lines(steps: Iterable[StepOutcome], failed: str = "FAILED") -> Iterator[Text]:
+    """One line a step, below its resource: number, state, what it was about, how far it came and why no further.
+
+    failed: what to call a step that ended half-way; it did not fail if a person ended it.
+    """
+    words = {**WORDS, "failed": failed}
     for address, group in groupby(steps, lambda step: str(step.address)):
         yield heading(address)
         for step in group:
             partly = step.refused and step.state == "done"
-            word, name = ("PARTLY", "failed") if partly else (WORDS[step.state], step.state)
+            word, name = ("PARTLY", "failed") if partly else (words[step.state], step.state)
             lead = Text(f"{step.number:>4}  ").append(word, style=style(name))
             yield from hanging(lead, _outcome(step), at=19)
 
 
 def _outcome(step: StepOutcome) -> str:
     parts = [deed(step.verb, step.summary)]
-    if step.total > 1 and not (step.whole and step.done == step.total):
+    if step.total > 1 and 0 < step.done < step.total:
         parts.append(f"{number(step.done)} of {number(step.total)}")
     if step.refused:
         parts.append(f"{number(step.refused)} refused")

@@ -16,6 +16,7 @@ from statecfg.report.screen import console, writable
 from statecfg.report.words import duration, number
 
 EVERY_S = 10.0
+WORDS = {"done": "done", "failed": "FAILED", "unknown": "UNKNOWN", "not_started": "not started"}
 SHOWN = {"info": 0, "warn": 0, "error": 0, "block": 0, "ask": 0, "detail": 1}
 
 
@@ -46,7 +47,7 @@ class LogDisplay:
 
     def ended(self, pace: Pace, state: str) -> None:
         """A step ended."""
-        self._write(f"step {pace.number}  {ending(pace, state)}")
+        self._write(f"step {pace.number}  {WORDS.get(state, state)}{ending(pace)}")
 
     def told(self, words: str, severity: str) -> None:
         """Something to know."""
@@ -89,9 +90,8 @@ class BarDisplay:
     def ended(self, pace: Pace, state: str) -> None:
         """A step ended; its line stays."""
         self.close()
-        sign = {"done": "ok"}.get(state, state.replace("_", " ").upper())
-        text = Text(f"{pace.number:>3}  ").append(sign.ljust(4), style=style(state)).append(f" {pace.address}  ")
-        self._console.print(text.append(f"{pace.summary}: {ending(pace, state)}"))
+        text = Text(f"{pace.number:>3}  ").append(WORDS.get(state, state), style=style(state))
+        self._console.print(text.append(f"  {pace.address}  {pace.summary}{ending(pace)}"))
 
     def told(self, words: str, severity: str) -> None:
         """Something to know, above the bar."""
@@ -142,11 +142,9 @@ class NoDisplay:
         """Nothing is held."""
 
 
-def ending(pace: Pace, state: str) -> str:
-    """How a step ended: "done, 1,200 of 1,200 in 30 s", "FAILED after 3 of 40: why"."""
+def ending(pace: Pace) -> str:
+    """How far a step came: ", 1,200 of 1,200 in 30 s", ", 3 of 40, 1 refused in 2.0 s: why"."""
     took = f"in {duration(pace.seconds)}"
     count = f", {number(pace.done)} of {number(pace.total)}" if pace.total > 1 else ""
     refused = f", {number(pace.refused)} refused" if pace.refused else ""
-    word = "done" if state == "done" else state.replace("_", " ").upper()
-    why = f": {pace.note}" if pace.note else ""
-    return f"{word}{count}{refused} {took}{why}"
+    return f"{count}{refused} {took}{f': {pace.note}' if pace.note else ''}"

@@ -137,7 +137,7 @@ def test_a_bar_leaves_a_line_for_each_finished_step() -> None:
     progress(Event("step_complete", {**STEP, "state": "done", "done": 1200}))
     progress.close()
     assert "row 17 was refused" in stream.getvalue()
-    assert "  4  ok   milestones/x  1,200 to create: done, 1,200 of 1,200 in 20 s" in stream.getvalue()
+    assert "  4  done  milestones/x  1,200 to create, 1,200 of 1,200 in 20 s" in stream.getvalue()
 
 
 def test_quiet_shows_nothing_and_asks_for_nothing() -> None:

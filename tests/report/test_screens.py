@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.text import Text
 
-from statecfg.model.errors import DeclarationError, Rejected, StalePlan
+from statecfg.model.errors import DeclarationError, Interrupted, Rejected, StalePlan
 from statecfg.report.apply_screen import apply_lines
 from statecfg.report.drift_screen import drift_lines
 from statecfg.report.error_lines import error_lines
@@ -40,6 +41,7 @@ CASES = {
     "plan-passed": lambda: plan_lines(samples.PASSED_PLAN),
     "validate": lambda: validation_lines(samples.VALIDATION),
     "apply-stopped": lambda: apply_lines(samples.STOPPED),
+    "apply-interrupted": lambda: apply_lines(replace(samples.STOPPED, error=Interrupted("stopped in step 7"))),
     "apply-done": lambda: apply_lines(samples.DONE),
     "apply-nothing": lambda: apply_lines(samples.IDLE),
     "drift": lambda: drift_lines(samples.DRIFT),
