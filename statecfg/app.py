@@ -6,42 +6,42 @@ Free of click: a command is a call of this module and a rendering of what it ret
 from __future__ import annotations
 
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from statecfg import __version__, registry
 from statecfg.clients.connect import Clients, connect
-from statecfg.engine import drifting, planfile, run
+from statecfg.engine import drifting, planfile, resuming, run
 from statecfg.engine.attesting import Answers, Ask
 from statecfg.engine.interrupting import Stop, listening
 from statecfg.engine.journal import Journal
-from statecfg.engine.run import Order, Scene
+from statecfg.engine.run import Order, Outcome, Scene
 from statecfg.engine.waiting import Pace, Waiting
 from statecfg.engine.windowbook import WindowBook
 from statecfg.loading.project import Project, load_project, validation_report
-from statecfg.model.declared import Phase, Seen, StateSet
-from statecfg.model.errors import Blocked, DeclarationError, PlanRefused, Problem, StalePlan
+from statecfg.model.declared import Desired, Phase
+from statecfg.model.errors import Blocked, Locked, PlanRefused, StalePlan
 from statecfg.model.events import Emit, Event
+from statecfg.model.lease import Lease
 from statecfg.model.options import Options
-from statecfg.model.plan import Header, Identity, Plan
+from statecfg.model.plan import Header, Plan
 from statecfg.model.results import ApplyResult, DriftReport, RunSummary, Saved, StatusReport, ValidationReport
-from statecfg.model.window import Mark, Original
 from statecfg.report.refused_rows import refused_csv
-from statecfg.resources.map.fencing import untouched
-from statecfg.resources.map.kind import Maps, maps_in
-from statecfg.resources.marks import take_mark
-from statecfg.resources.progress import begun_next
-from statecfg.resources.services import Services
+from statecfg.resources.map.kind import Maps
 from statecfg.resources.statuses import map_statuses, phase_statuses
+from statecfg.scenes import Stage, declared_phase, now
 
 EXPIRES_AFTER = timedelta(hours=4)
 Approve = Callable[[Plan], bool]
+Act = Callable[[Scene, Order, Journal], Outcome]
 
 
 def open(options: Options, emit: Emit) -> App:  # noqa: A001 - the application's own verb
@@ -134,7 +134,7 @@ class App:
         self, phase: str, *, out: Path | None = None, reopen: str | None = None, from_run: Path | None = None
     ) -> Plan:
         """Read the environment and compare it with a phase. Written to `out`, unless something blocks."""
-        scene = self._scene(phase, from_run)
+        scene = self._stage.scene(phase, from_run)
         made = self._made(scene, reopen)
         if out and not made.blocked:
             made, sha256 = planfile.write(made, out)
@@ -149,7 +149,7 @@ class App:
         return replace(plan, reads=reads)
 
     def _header(self, scene: Scene, reopen: str | None) -> Header:
-        now = datetime.now(UTC)
+        made_at = datetime.now(UTC)
         return Header(
             tool="statecfg",
             version=__version__,
@@ -158,8 +158,8 @@ class App:
             phase=scene.phase.name,
             position=run.positions(self.project.states, scene.phase.name),
             source=scene.phase.source.file,
-            made_at=_stamp(now),
-            expires_at=_stamp(now + EXPIRES_AFTER),
+            made_at=_stamp(made_at),
+            expires_at=_stamp(made_at + EXPIRES_AFTER),
             inputs=dict(self.project.digests),
             options={"reopen": reopen} if reopen else {},
         )
@@ -181,35 +181,75 @@ class App:
         """Carry out a phase (its name: planned first) or a saved plan (its path)."""
         start = time.monotonic()
         plan = planfile.read(target)[0] if isinstance(target, Path) else None
-        scene = self._scene(plan.header.phase if plan else str(target), from_run)
-        identifier = _run_id()
-        if plan is None:
-            plan = self._made(scene, reopen)
-            path = self._directory / "plans" / f"{identifier}.plan"
+        scene = self._stage.scene(plan.header.phase if plan else str(target), from_run)
+        if plan and isinstance(target, Path):
+            self._verify(plan, scene, target, digest)
         else:
-            path = Path(target)
-            self._verify(plan, scene, path, digest)
+            plan = self._made(scene, reopen)
         if plan.blocked:
             return ApplyResult(plan, error=_blocked(plan), seconds=time.monotonic() - start)
         if not plan.steps:
             return ApplyResult(plan, seconds=time.monotonic() - start)
-        if not isinstance(target, Path):
-            plan, sha256 = planfile.write(plan, path)
-            self.saved = Saved(str(path), sha256)
+        identifier = _run_id()
+        path = self._directory / "plans" / f"{identifier}.plan"
+        plan = self._kept_plan(plan, path, target if isinstance(target, Path) else None)
         approve(plan)
-        order = self._order(identifier, plan, path, reason, attest, ask, stop_after)
-        return self._carry_out(scene, order, start)
+        order = self._order(identifier, plan, path, reason, Answers(attest, ask), stop_after)
+        return self._carry_out(scene, order, run.apply, start)
 
-    def _carry_out(self, scene: Scene, order: Order, start: float) -> ApplyResult:
-        journal = Journal(self.options.state_dir / "journal.sqlite")
-        waiting = replace(scene.waiting, emit=_kept(scene.waiting.emit, journal, order.run))
-        waiting.emit(Event("run_start", {"run": order.run, "phase": scene.phase.name, "digest": order.digest}))
-        try:
+    def _kept_plan(self, plan: Plan, path: Path, given: Path | None) -> Plan:
+        """The plan in the state directory, so that the run can go on whatever becomes of the file it was given."""
+        if given:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(given, path)
+            kept, sha256 = planfile.read(path)
+        else:
+            kept, sha256 = planfile.write(plan, path)
+        self.saved = Saved(str(given or path), sha256)
+        return kept
+
+    def resume(
+        self,
+        identifier: str | None = None,
+        *,
+        approve: Approve,
+        attest: Mapping[str, str],
+        ask: Ask | None,
+        stop_after: int | None = None,
+    ) -> ApplyResult:
+        """Go on with a run that was stopped; by default the newest unfinished one of this environment."""
+        start = time.monotonic()
+        found = identifier or self._unfinished()
+        with self._journal() as journal:
+            path = Path(journal.plan_of(found))
+        if not path.is_file():
+            raise PlanRefused(
+                f"there is no plan of run {found} here", do="make a new plan: it goes on from the live world"
+            )
+        plan, _ = planfile.read(path)
+        scene = self._stage.scene(plan.header.phase)
+        self._same_environment(plan, scene, path)
+        self._same_inputs(plan, path)
+        approve(plan)
+        order = self._order(found, plan, path, "", Answers(attest, ask), stop_after)
+        return self._carry_out(scene, replace(order, resumes=found), resuming.resume, start)
+
+    def _unfinished(self) -> str:
+        """The newest run of this environment that did not complete. Raises PlanRefused if there is none."""
+        runs = history(self.options.state_dir, None)
+        own = [summary for summary in runs if summary.environment == self.project.environment.name]
+        open_ = list(takewhile(lambda s: s.result not in ("complete", "nothing_to_do"), own))
+        if not open_:
+            raise PlanRefused("no run of this environment is unfinished", do="statecfg history lists the runs")
+        return open_[0].run
+
+    def _carry_out(self, scene: Scene, order: Order, act: Act, start: float) -> ApplyResult:
+        with self._journal() as journal:
+            waiting = replace(scene.waiting, emit=_kept(scene.waiting.emit, journal, order.run))
+            waiting.emit(Event("run_start", {"run": order.run, "phase": scene.phase.name, "digest": order.digest}))
             with listening(self.stop):
-                outcome = run.apply(replace(scene, waiting=waiting), order, journal)
-        finally:
+                outcome = act(replace(scene, waiting=waiting), order, journal)
             waiting.emit(Event("run_complete", {"run": order.run}))
-            journal.close()
         done = outcome.error is None and all(step.whole for step in outcome.steps)
         return ApplyResult(
             plan=order.plan,
@@ -217,7 +257,7 @@ class App:
             steps=outcome.steps,
             findings=outcome.findings,
             error=outcome.error,
-            next_command=self._next(scene.phase, done),
+            next_command=self._next(scene.phase, order, done),
             notes=tuple(outcome.notes),
             attestations=scene.book.current.attestations if scene.book.current else (),
             refused_file=self._refused_file(scene, order, outcome),
@@ -225,62 +265,85 @@ class App:
         )
 
     def _order(
-        self,
-        identifier: str,
-        plan: Plan,
-        path: Path,
-        reason: str,
-        attest: Mapping[str, str],
-        ask: Ask | None,
-        stop_after: int | None,
+        self, identifier: str, plan: Plan, path: Path, reason: str, answers: Answers, stop_after: int | None
     ) -> Order:
         who = self.clients.tokens.identity("dataverse")
-        answers = Answers(attest, ask, who, identifier, lambda: _stamp(datetime.now(UTC)))
         resources = [desired for phase in self.project.states.phases.values() for desired in phase.resources]
         return Order(
             run=identifier,
             plan=plan,
             path=str(path),
-            digest=self.saved.sha256 if self.saved else planfile.read(path)[1],
+            digest=planfile.read(path)[1],
             who=who,
             reason=reason or str(plan.header.options.get("reopen", "")),
             reopened=bool(plan.header.options.get("reopen")),
             stop_after=stop_after,
-            answers=answers,
-            tolerant=run.tolerant(
-                resources, lambda desired: getattr(desired.spec, "on_refused", "continue") == "continue"
-            ),
+            answers=replace(answers, signed_in=who, run=identifier, now=now),
+            tolerant=run.tolerant(resources, _goes_on),
         )
 
     def _verify(self, plan: Plan, scene: Scene, path: Path, digest: str) -> None:
-        """A saved plan is for this environment, from these inputs, and the one that was approved."""
+        """A saved plan is whole, the approved one, not used, not expired, for this environment, from these inputs."""
         sha256 = planfile.read(path)[1]
-        self.saved = Saved(str(path), sha256)
         if digest and digest != sha256:
+            what = f"this plan's SHA-256 is {sha256}, not {digest}"
+            raise PlanRefused(what, where=str(path), do="ask who approved which plan")
+        self._same_environment(plan, scene, path)
+        again = f"make a new plan: statecfg plan {plan.header.phase} --out FILE"
+        with self._journal() as journal:
+            used = journal.used(sha256)
+        if used:
             raise PlanRefused(
-                f"this plan's SHA-256 is {sha256}, not {digest}", where=str(path), do="ask who approved which plan"
+                f"this plan was used by run {used}", where=str(path), do=f"statecfg resume {used}, or {again}"
             )
-        if plan.header.environment != scene.book.identity:
-            raise PlanRefused(
-                f"this plan was made for {plan.header.environment.name} "
-                f"({plan.header.environment.organization_id}), not for {scene.book.identity.name}",
-                where=str(path),
+        if plan.header.expires_at < now():
+            raise PlanRefused(f"this plan expired at {plan.header.expires_at}", where=str(path), do=again)
+        self._same_inputs(plan, path)
+
+    def _same_environment(self, plan: Plan, scene: Scene, path: Path) -> None:
+        made_for, here = plan.header.environment, scene.book.identity
+        if made_for != here:
+            what = (
+                f"this plan was made for {made_for.name} (organization {made_for.organization_id}), not for {here.name}"
             )
-        changed = [name for name, sha in plan.header.inputs.items() if self.project.digests.get(name) != sha]
+            raise PlanRefused(what, where=str(path), do="look at -l/--limit and -i/--inventory")
+
+    def _same_inputs(self, plan: Plan, path: Path) -> None:
+        names = {*plan.header.inputs, *self.project.digests}
+        changed = sorted(n for n in names if plan.header.inputs.get(n) != self.project.digests.get(n))
         if changed:
             raise StalePlan(
-                f"files changed since this plan was made: {', '.join(changed)}", tuple(changed), where=str(path),
+                f"files changed since this plan was made: {', '.join(changed)}",
+                tuple(changed),
+                where=str(path),
                 do=f"make a new plan: statecfg plan {plan.header.phase}",
-            )  # fmt: skip
+            )
+
+    def lock(self) -> Lease | None:
+        """Who is at work in this environment; None if nobody is."""
+        stage = self._stage
+        return stage.lease(stage.identity()).read()
+
+    def release(self, identifier: str) -> Lease:
+        """Remove the lock of a run that is gone for good. Raises Locked if it is another's, or there is none."""
+        stage = self._stage
+        store = stage.lease(stage.identity())
+        held = store.read()
+        if held is None or held.holder.run != identifier:
+            what = f"the lock is held by {held.holder}" if held else "nobody holds the lock"
+            raise Locked(f"{what}, not by run {identifier}", do="statecfg lock show")
+        store.delete(held.tag)
+        return held
 
     def drift(self, phase: str | None = None) -> DriftReport:
         """What is no longer as it was left, by Dataverse and F&O alone."""
-        identity = self._identity(gateway=False)
+        stage = self._stage
+        identity = stage.identity(gateway=False)
         book = WindowBook.find(self._directory / "runs", identity)
         name = phase or self._phase_now(book)
-        services = self._services(book, gateway=False)
+        services = stage.services(book, gateway=False)
         kinds = registry.kinds(services, self.project.states)
-        found = drifting.drift(self._phase(name), self.project.states, kinds, self._waiting())
+        found = drifting.drift(declared_phase(self.project.states, name), self.project.states, kinds, stage.waiting)
         return DriftReport(
             environment=self.project.environment.name,
             phase=name,
@@ -288,7 +351,7 @@ class App:
             looked_at=found.looked_at,
             not_looked_at=("the dual-write gateway (drift works without it)", *found.not_looked_at),
             environment_class=self.project.environment.environment_class,
-            read_at=_stamp(datetime.now(UTC)),
+            read_at=now(),
         )
 
     def _phase_now(self, book: WindowBook) -> str:
@@ -299,7 +362,7 @@ class App:
     def status(self) -> StatusReport:
         """Where we are: phases, maps by all witnesses, the last run."""
         chain = self.project.states.chain()
-        scene = self._scene(chain[-1], None)
+        scene = self._stage.scene(chain[-1], None)
         seen = run.observe(scene)
         runs = history(self.options.state_dir, None)
         own = [summary for summary in runs if summary.environment == self.project.environment.name]
@@ -311,7 +374,7 @@ class App:
             phases=phase_statuses(self.project.states, seen, scene.book.current),
             maps=map_statuses(maps, seen),
             last_run=own[0] if own else None,
-            read_at=_stamp(datetime.now(UTC)),
+            read_at=now(),
         )
 
     # What a plan or an apply works with.
@@ -320,80 +383,23 @@ class App:
     def _directory(self) -> Path:
         return self.options.state_dir / self.project.environment.name
 
-    def _phase(self, name: str) -> Phase:
-        states = self.project.states
-        if name not in states.phases:
-            known = ", ".join(states.phases)
-            what = f"there is no phase {name!r} in {states.name}; there are {known}"
-            where = next(iter(states.phases.values())).source
-            raise DeclarationError([Problem("unknown-phase", replace(where, line=0, column=0), what)])
-        return states.phases[name]
-
-    def _waiting(self) -> Waiting:
+    @property
+    def _stage(self) -> Stage:
         waits = self.project.environment.waits
-        return Waiting(Pace(waits.first_look_s, waits.longest_look_s), emit=self.emit, stopping=self.stop)
+        waiting = Waiting(Pace(waits.first_look_s, waits.longest_look_s), emit=self.emit, stopping=self.stop)
+        return Stage(self.project, self.clients, self._directory, waiting, self.disabled)
 
-    def _services(self, book: WindowBook, *, gateway: bool = True) -> Services:
-        clients = self.clients
-        return Services(
-            environment=self.project.environment,
-            dataverse=clients.dataverse,
-            finance=clients.finance,
-            gateway=clients.gateway if gateway else None,
-            admin=clients.admin,
-            window=lambda: book.current,
-        )
+    def _journal(self) -> AbstractContextManager[Journal]:
+        return closing(Journal(self.options.state_dir / "journal.sqlite"))
 
-    def _scene(self, phase: str, from_run: Path | None) -> Scene:
-        declared = self._phase(phase)
-        states = self.project.states
-        book = WindowBook.find(self._directory / "runs", self._identity(), from_run)
-        services = self._services(book)
-        kinds = registry.kinds(services, states)
-        return Scene(
-            phase=declared,
-            states=states,
-            kinds=kinds,
-            checks=registry.checks(services, states),
-            invariants=registry.invariants(services),
-            book=book,
-            waiting=self._waiting(),
-            now=lambda: _stamp(datetime.now(UTC)),
-            passed=lambda seen: declared.next if begun_next(declared, states, seen, book.current) else "",
-            not_begun=lambda seen: _not_begun(declared, states, seen, book),
-            originals=lambda seen: _originals(kinds["map"], seen),
-            take_mark=lambda: self._mark(services),
-            settle_s=self.project.environment.waits.witness_s,
-            production=self.project.environment.is_production,
-            disabled=self.disabled,
-        )
-
-    def _mark(self, services: Services) -> Mark:
-        return take_mark(services)
-
-    def _identity(self, *, gateway: bool = True) -> Identity:
-        """Which environment this is, as its services say. Raises PlanRefused if the two sides don't belong together."""
-        environment, clients = self.project.environment, self.clients
-        linked = _host(str(clients.dataverse.finance_link().get("url", "")))
-        if linked != _host(environment.finance):
-            raise PlanRefused(
-                f"the inventory's F&O is {_host(environment.finance)}, but Dataverse is linked with {linked}",
-                do="correct `finance` or `dataverse` in the inventory",
-            )
-        return Identity(
-            name=environment.name,
-            organization_id=str(clients.dataverse.organization()["OrganizationId"]),
-            finance_host=linked,
-            connection_id=clients.gateway.connection().cid if gateway else "",
-            dataverse_host=_host(environment.dataverse),
-        )
-
-    def _next(self, phase: Phase, done: bool) -> str:
-        name = phase.next if done else phase.name
+    def _next(self, phase: Phase, order: Order, done: bool) -> str:
         limit = f" -l {self.options.limit}" if self.options.limit else ""
-        return f"statecfg apply {name} -i {self.options.inventory}{limit}" if name else ""
+        place = f"-i {self.options.inventory}{limit}"
+        if not done:
+            return f"statecfg resume {order.run} {place}"
+        return f"statecfg apply {phase.next} {place}" if phase.next else ""
 
-    def _refused_file(self, scene: Scene, order: Order, outcome: run.Outcome) -> str:
+    def _refused_file(self, scene: Scene, order: Order, outcome: Outcome) -> str:
         if not outcome.refused:
             return ""
         text = refused_csv(outcome.refused, [d.records for d in scene.resources if d.records])
@@ -403,17 +409,9 @@ class App:
         return str(path)
 
 
-def _not_begun(phase: Phase, states: StateSet, seen: Seen, book: WindowBook) -> str:
-    """The phase before this one in its chain, unless a record of it has been begun."""
-    before = next((name for name, other in states.phases.items() if other.next == phase.name), "")
-    known = book.current is not None and before in book.current.begun
-    return "" if known or not untouched(seen) else before
-
-
-def _originals(kind: Any, seen: Seen) -> tuple[Original, ...]:
-    assert isinstance(kind, Maps)
-    found = [kind.original(live, seen) for _, live in maps_in(seen)]
-    return tuple(original for original in found if original)
+def _goes_on(desired: Desired) -> bool:
+    """Whether a resource goes on without what the service refuses; one that doesn't say does."""
+    return bool(getattr(desired.spec, "on_refused", "continue") == "continue")
 
 
 def _blocked(plan: Plan) -> Blocked:
@@ -436,10 +434,3 @@ def _stamp(at: datetime) -> str:
 
 def _run_id() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S-") + secrets.token_hex(2)
-
-
-def _host(address: str) -> str:
-    """Host and port of an address, for comparing; the port of https is left out."""
-    parts = urlsplit(address if "//" in address else f"//{address}")
-    port = f":{parts.port}" if parts.port and parts.port != 443 else ""
-    return f"{(parts.hostname or '').casefold()}{port}"

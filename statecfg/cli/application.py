@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from statecfg.model.events import Emit
+from statecfg.model.lease import Lease
 from statecfg.model.options import Options
 from statecfg.model.plan import Finding, Plan
 from statecfg.model.results import (
@@ -57,6 +58,23 @@ class Application(Protocol):
         from_run: Path | None = None,
     ) -> ApplyResult:
         """Carry out a phase (its name) or a saved plan (its path)."""
+
+    def resume(
+        self,
+        identifier: str | None = None,
+        *,
+        approve: Approve,
+        attest: Mapping[str, str],
+        ask: Ask | None,
+        stop_after: int | None = None,
+    ) -> ApplyResult:
+        """Go on with a run that was stopped; by default the newest unfinished one."""
+
+    def lock(self) -> Lease | None:
+        """Who is at work in the environment; None if nobody is."""
+
+    def release(self, identifier: str) -> Lease:
+        """Remove the lock of a run that is gone for good."""
 
     def drift(self, phase: str | None = None) -> DriftReport:
         """What is no longer as a phase left it; by default the one that should hold now."""

@@ -71,7 +71,7 @@ def apply(
         reopen=reopen,
         from_run=from_run,
     )
-    _show(call, result)
+    show_result(call, result)
     return result.exit_code
 
 
@@ -85,7 +85,8 @@ def _plan_file(target: str) -> Path | None:
     return None
 
 
-def _show(call: Call, result: ApplyResult) -> None:
+def show_result(call: Call, result: ApplyResult) -> None:
+    """Show what an apply came to, in the form that was asked for."""
     if call.output.form == "text":
         from statecfg.report.apply_screen import apply_lines
 

@@ -6,7 +6,7 @@ Every step ends in one of four states: done, failed, unknown, not started; whoev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from statecfg.engine.guard import Guard
 from statecfg.engine.journal import Journal
@@ -123,7 +123,9 @@ class Applier:
         total = step.count or 1
         self.refused.extend(progress.refused)
         refused = len(progress.refused)
-        self.outcomes[step.number] = _outcome(step, state, progress.done, total, refused, what)
+        outcome = _outcome(step, state, progress.done, total, refused, what)
+        breaches = sum(each.breach for each in progress.refused)
+        self.outcomes[step.number] = replace(outcome, breaches=breaches)
         data = {"state": state, "done": progress.done, "total": total, "refused": refused, "what": what}
         self._say("step_complete", step, data)
 

@@ -32,7 +32,7 @@ def resume(scene: Scene, order: Order, journal: Journal) -> Outcome:
             _resume(scene, order, journal, outcome, lock)
     except StatecfgError as error:
         outcome.error = error
-        outcome.findings = (*outcome.findings, *getattr(error, "findings", ()))
+        outcome.findings = run.with_new(outcome.findings, error)
     return outcome
 
 

@@ -167,8 +167,14 @@ def apply(scene: Scene, order: Order, journal: Journal) -> Outcome:
             _apply(scene, order, journal, outcome, lock)
     except StatecfgError as error:
         outcome.error = error
-        outcome.findings = (*outcome.findings, *getattr(error, "findings", ()))
+        outcome.findings = with_new(outcome.findings, error)
     return outcome
+
+
+def with_new(findings: tuple[Finding, ...], error: StatecfgError) -> tuple[Finding, ...]:
+    """Findings, and those of an error that are not among them."""
+    own: tuple[Finding, ...] = getattr(error, "findings", ())
+    return (*findings, *(finding for finding in own if finding not in findings))
 
 
 def locked(scene: Scene, order: Order) -> AbstractContextManager[Lock | None]:

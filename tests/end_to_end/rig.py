@@ -68,6 +68,13 @@ class Rig:
         """Change settings of the sandbox; a dot in a name is written as two underscores."""
         self.control("settings", "PATCH", **{name.replace("__", "."): value for name, value in settings.items()})
 
+    def restore(self, name: str) -> None:
+        """Go back to a kept world, as it is when the process that was at work there is gone."""
+        self.control("restore", "POST", name=name)
+        with self.sandbox.world.transaction() as tx:
+            for note in tx.find("annotation", subject="statecfg lock"):
+                tx.delete("annotation", note["annotationid"])
+
     def import_and_post(self) -> None:
         """What F&O's jobs do after maintenance: import from staging, post every proposal."""
         self.control("import", "POST")

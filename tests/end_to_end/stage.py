@@ -46,17 +46,22 @@ class Stage:
 
     def take(self, moment: str = "fresh") -> Rig:
         """Go back to a moment, without faults and without a memory of requests."""
+        self._hang_up()
         self.sandbox.world.faults.clear()
         self.sandbox.world.restore(moment)
         rig = self.rig()
         rig.forget_requests()
         return rig
 
-    def close(self) -> None:
-        """End the sandbox; it must not have failed at anything itself."""
+    def _hang_up(self) -> None:
         for rig in self._rigs:
             for app in rig.apps:
                 app.close()
+        self._rigs.clear()
+
+    def close(self) -> None:
+        """End the sandbox; it must not have failed at anything itself."""
+        self._hang_up()
         crashes = list(self.sandbox.crashes)
         self.sandbox.close()
         assert crashes == []

@@ -19,7 +19,7 @@ def test_it_works_from_every_stage_before_the_first_draft(rigs: Callable[..., Ri
     kept = keep_worlds(rig, at_each_step("cutover"))
     rig.done("cutover")
     for name in kept[: first_draft - 1]:
-        rig.control("restore", "POST", name=name)
+        rig.restore(name)
         rig.state_dir, rig.events = tmp_path / name, []
         result = rig.apply("abandoned", attest=WORDS)
         assert result.exit_code == 0, f"{name}: {said(result)}"

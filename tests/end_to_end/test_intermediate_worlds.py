@@ -67,7 +67,7 @@ def test_every_world_between_two_steps_ends_in_the_same_world(
     expected = canonical(rig)
     assert len(kept) >= 8
     for name in kept:
-        rig.control("restore", "POST", name=name)
+        rig.restore(name)
         finish(rig, tmp_path / f"after-{name}")
         assert rig.ledger() == ledger, name
         assert canonical(rig) == expected, name
