@@ -303,3 +303,33 @@ def test_a_long_address_fits_into_a_batch(dataverse: Place) -> None:
     many = " or ".join([f"{MILESTONE_ID} eq {key}"] * 800)
     answer = Batch(dataverse).request(f"GET {MILESTONES}?$select=msdyn_name&$filter={many}").send()
     assert answer.text.count('"msdyn_name":"M"') == 1
+
+
+def bulk_delete(dataverse: Place, *values: str, column: str = "accountid") -> Response:
+    condition = {
+        "AttributeName": column,
+        "Operator": "In",
+        "Values": [{"Value": value, "Type": "System.Guid"} for value in values],
+    }
+    query = {
+        "@odata.type": "Microsoft.Dynamics.CRM.QueryExpression",
+        "EntityName": "account",
+        "ColumnSet": {"AllColumns": False},
+        "Criteria": {"FilterOperator": "And", "Conditions": [condition]},
+    }
+    return dataverse.send("POST", "BulkDelete", {"JobName": "Clean", "QuerySet": [query]})
+
+
+def test_a_bulk_delete_is_a_system_job(dataverse: Place) -> None:
+    ids = multiple(dataverse, "CreateMultiple", [{"name": "A"}, {"name": "B"}]).json()["Ids"]
+    job = dataverse.get(f"asyncoperations({bulk_delete(dataverse, *ids).json()['JobId']})")
+    assert (job["name"], job["statecode"], job["statuscode"]) == ("Clean", 3, 30)
+    assert names(dataverse) == {"Fabrikam"}
+
+
+def test_a_bulk_delete_that_can_not_be_understood_deletes_nothing(dataverse: Place) -> None:
+    assert bulk_delete(dataverse, "x", column="nobody").status_code == 400
+    assert bulk_delete(dataverse).status_code == 400
+    assert dataverse.send("POST", "BulkDelete", {"QuerySet": [{"EntityName": "nobody"}]}).status_code == 400
+    assert dataverse.send("POST", "BulkDelete", {"QuerySet": [{"EntityName": "account"}]}).status_code == 400
+    assert names(dataverse) == {"Fabrikam"}

@@ -325,3 +325,31 @@ def test_a_sum_may_exceed_what_one_row_can_hold(dataverse: Place) -> None:
         dataverse.create(MILESTONES, {"msdyn_name": str(n), "msdyn_amount": 922337203685477})
     text = dataverse.send("GET", f"{MILESTONES}?$apply=aggregate(msdyn_amount with sum as total)").text
     assert json.loads(text, parse_float=Decimal)["value"][0]["total"] == Decimal("2767011611056431")
+
+
+def test_changes_since_a_token(filled: Place) -> None:
+    first = filled.send("GET", "accounts?$select=name", Prefer="odata.track-changes")
+    assert first.headers["Preference-Applied"] == "odata.track-changes"
+    link = first.json()["@odata.deltaLink"]
+    assert filled.get(link)["value"] == []
+    changed = filled.create("accounts", {"name": "Later"})
+    gone = next(row["accountid"] for row in first.json()["value"] if row["name"] == "Account 11")
+    filled.send("PATCH", f"accounts({filled.ids['account']})", {"name": "Changed"})
+    filled.send("DELETE", f"accounts({gone})")
+    delta = filled.get(link)
+    assert delta["@odata.context"].endswith("#accounts/$delta")
+    assert [row.get("name") for row in delta["value"]] == ["Later", "Changed", None]
+    assert [row.get("id") for row in delta["value"]] == [None, None, gone]
+    assert delta["value"][0]["accountid"] == changed
+    count = link.replace("/accounts?$select=name&", "/accounts/$count?")
+    assert filled.send("GET", count).text == "3"
+    assert filled.get(delta["@odata.deltaLink"])["value"] == []
+
+
+def test_change_tracking_takes_no_filter_and_its_tokens_end(filled: Place) -> None:
+    refused = filled.send("GET", "accounts?$filter=name eq 'x'", Prefer="odata.track-changes")
+    assert "isn't supported when Change Tracking is enabled" in filled.refused(refused)[2]
+    link = filled.get("accounts", Prefer="odata.track-changes")["@odata.deltaLink"]
+    filled.world.settings["clock.offset_s"] = 8 * 24 * 3600
+    assert filled.refused(filled.send("GET", link))[1] == "0x80044352"
+    assert filled.send("GET", "accounts?$deltatoken=x").status_code == 400

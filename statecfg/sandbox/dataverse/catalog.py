@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statecfg.sandbox.dataverse import platform, projects, sales
+from statecfg.sandbox.dataverse import platform, projects, sales, tombstones
 from statecfg.sandbox.tables import Table
 from statecfg.sandbox.world import World
 
@@ -15,3 +15,4 @@ def define(world: World) -> None:
     """Create every table of the catalog in a world."""
     for table in TABLES:
         world.define(table)
+    tombstones.define(world)

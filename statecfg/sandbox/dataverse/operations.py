@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from statecfg.sandbox.dataverse import errors
+from statecfg.sandbox.dataverse.bulkdelete import bulk_delete
 from statecfg.sandbox.dataverse.catalog import BY_NAME
 from statecfg.sandbox.dataverse.exchange import Exchange
 from statecfg.sandbox.dataverse.names import NAMES
@@ -58,6 +59,7 @@ class Operations:
 def operations(environment: Environment) -> Operations:
     """A registry with what every environment has."""
     known = Operations(environment)
+    known.register("", "BulkDelete", bulk_delete)
     known.functions["WhoAmI"] = _who_am_i
     known.functions["RetrieveVersion"] = lambda tx, exchange, given: {"Version": VERSION}
     known.functions["RetrieveTotalRecordCount"] = _total_record_count

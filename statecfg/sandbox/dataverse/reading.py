@@ -19,6 +19,7 @@ from statecfg.sandbox.dataverse.names import NAMES, Collection, Names
 from statecfg.sandbox.dataverse.paging import Sorted, beyond, cookie, skiptoken
 from statecfg.sandbox.dataverse.projection import Projection, Record
 from statecfg.sandbox.dataverse.queryoptions import Expand, Options
+from statecfg.sandbox.dataverse.tracking import delta_link, refuse_other_options
 from statecfg.sandbox.tables import Table
 from statecfg.sandbox.wire import Answer, split_outside_quotes
 from statecfg.sandbox.world import Tx, quoted
@@ -140,6 +141,8 @@ def context_columns(projection: Projection, options: Options) -> str:
 
 def read_page(tx: Tx, exchange: Exchange, names: Names, options: Options, within: Within | None = None) -> Answer:
     """The answer to a query of a set or of a relation."""
+    if exchange.prefer.track_changes:
+        refuse_other_options(options)
     page = Query(tx, exchange, names, options, within).page()
     body: Record = {
         "@odata.context": f"{exchange.root}/$metadata#{names.table.entity_set}{_parenthesised(page.selected)}"
@@ -152,6 +155,8 @@ def read_page(tx: Tx, exchange: Exchange, names: Names, options: Options, within
     body["value"] = page.records
     if page.token:
         body["@odata.nextLink"] = _next_link(exchange, page.token)
+    elif exchange.prefer.track_changes:
+        body["@odata.deltaLink"] = delta_link(tx, exchange, names, options)
     return replace(exchange.answer(body, applied=_applied(exchange.prefer)), note={"rows": len(page.records)})
 
 
@@ -297,6 +302,8 @@ def _applied(prefer: Preferences) -> str:
     parts = [f"odata.maxpagesize={prefer.page_size}"] if prefer.page_size is not None else []
     if prefer.annotations:
         parts.append(f'odata.include-annotations="{",".join(prefer.annotations)}"')
+    if prefer.track_changes:
+        parts.append("odata.track-changes")
     return ",".join(parts)
 
 

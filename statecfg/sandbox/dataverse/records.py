@@ -13,6 +13,7 @@ from typing import Any
 
 from statecfg.sandbox.dataverse import errors
 from statecfg.sandbox.dataverse.catalog import BY_NAME, TABLES
+from statecfg.sandbox.dataverse.tombstones import remember
 from statecfg.sandbox.hooks import CREATE, DELETE, UPDATE
 from statecfg.sandbox.tables import Column, Table, Target
 from statecfg.sandbox.world import Duplicate, OutOfRange, Row, Tx
@@ -63,7 +64,7 @@ def delete(tx: Tx, table: str, key: str) -> None:
     tx.world.hooks.guard(tx, table, DELETE, before, None)
     _release(tx, described, key)
     tx.delete(table, key)
-    tx.next_number("dataverse.versionnumber")
+    remember(tx, table, key, tx.next_number("dataverse.versionnumber"))
     tx.world.hooks.after_change(tx, table, DELETE, before, None)
 
 

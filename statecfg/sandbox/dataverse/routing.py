@@ -17,6 +17,7 @@ from statecfg.sandbox.dataverse.operations import Operations, entity_of, paramet
 from statecfg.sandbox.dataverse.payload import Reader
 from statecfg.sandbox.dataverse.queryoptions import query_options
 from statecfg.sandbox.dataverse.reading import Query, Within, read_page, read_record, relation
+from statecfg.sandbox.dataverse.tracking import delta_count, delta_page
 from statecfg.sandbox.dataverse.writing import create_record, delete_record, patch_record, reader, tie
 from statecfg.sandbox.wire import Answer
 from statecfg.sandbox.world import Refused, Row, Tx
@@ -104,10 +105,16 @@ class Routing:
         options = query_options(exchange.request.query)
         if options.apply:
             return apply_page(tx, exchange, names, options, within)
+        if options.deltatoken and within is None:
+            return delta_page(tx, exchange, names, options)
         return read_page(tx, exchange, names, options, within)
 
     def _count(self, tx: Tx, exchange: Exchange, names: Names, within: Within | None) -> Answer:
-        count = Query(tx, exchange, names, query_options(exchange.request.query), within).count()
+        options = query_options(exchange.request.query)
+        if options.deltatoken:
+            count = delta_count(tx, names, options.deltatoken)
+        else:
+            count = Query(tx, exchange, names, options, within).count()
         return Answer(200, str(count).encode(), {"Content-Type": "text/plain", "OData-Version": "4.0"})
 
     def _record(self, tx: Tx, exchange: Exchange, names: Names, key: Key) -> Answer:
