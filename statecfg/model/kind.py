@@ -54,11 +54,15 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that the service refused, in its words; or that a fence set aside (`code`)."""
+    """A record that the service refused, in its words; or that a fence set aside (`code`).
+
+    breach: it was set aside because somebody else's work is in the way, so the run ends as blocked (rules 6.1).
+    """
 
     record: Record
     words: str
     code: str = "refused"
+    breach: bool = False
 
 
 @dataclass(frozen=True, slots=True)

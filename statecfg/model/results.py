@@ -65,7 +65,10 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What became of one step. done of total: records, or 1 of 1. refused: records left out. what: why, in words."""
+    """What became of one step. done of total: records, or 1 of 1. refused: records left out. what: why, in words.
+
+    breaches: how many of those left out a fence set aside, because of somebody else's work.
+    """
 
     number: int
     address: Address
@@ -77,6 +80,7 @@ class StepOutcome:
     refused: int = 0
     what: str = ""
     irreversible: bool = False
+    breaches: int = 0
 
     @property
     def whole(self) -> bool:
@@ -108,6 +112,7 @@ class ApplyResult:
     def exit_code(self) -> int:
         codes = [exit_code(self.error)] if self.error else []
         codes += [BLOCKED] if any(finding.blocks for finding in self.findings) else []
+        codes += [BLOCKED] if any(step.breaches for step in self.steps) else []
         codes += [PARTIAL] if not all(step.whole for step in self.steps) else []
         return foremost(codes)
 

@@ -26,6 +26,9 @@ from statecfg.resources.milestones.contracts import Row
 from statecfg.resources.milestones.read import FINANCE_SET
 from statecfg.resources.milestones.wording import money
 
+BREACHES = frozenset({"foreign-ready", "foreign-content", "changed", "drafts-unclear", "invoice-in-flight"})
+"""Codes of contracts left out because of somebody else's work; the others follow from records that were refused."""
+
 
 def our_ids(record: Record) -> frozenset[str]:
     """Ids of the milestones that belong on a record's invoice."""
@@ -149,7 +152,7 @@ class Fences:
             seen = Contract(ready.get(own, ()), entries=entries.get(own, 0), arrived=arrived, is_busy=busy)
             code, words = create_problem(record, seen)
             if code:
-                skip.append(Refused(record, words, code))
+                skip.append(Refused(record, words, code, code in BREACHES))
         return Look(skip=tuple(skip))
 
     def before_confirm(self, batch: Sequence[Record]) -> Look:
@@ -159,7 +162,7 @@ class Fences:
             draft, code, words = confirm_problem(record, seen, by_text=self.books.by_text)
             self.drafts[record.id] = draft
             if code:
-                skip.append(Refused(record, words, code))
+                skip.append(Refused(record, words, code, code in BREACHES))
         return Look(skip=tuple(skip))
 
     def contracts(self, batch: Sequence[Record]) -> tuple[Contract, ...]:
