@@ -129,9 +129,9 @@ def _details(table: Table, column: Column) -> Definition:
     if column.type in ("string", "memo"):
         return {"MaxLength": column.length or None, "Format": "Text" if column.type == "string" else "TextArea"}
     if column.type in ("money", "decimal"):
-        return {"Precision": column.scale, "MinValue": column.minimum, "MaxValue": column.maximum}
-    if column.type == "money":
-        return {"PrecisionSource": 2}
+        bounds = {"Precision": column.scale, "MinValue": column.minimum, "MaxValue": column.maximum}
+        # Source 2: amounts are shown with the decimals of their currency.
+        return bounds | ({"PrecisionSource": 2} if column.type == "money" else {})
     if column.type in ("datetime", "date"):
         day_only = column.type == "date" or column.format == "DateOnly"
         behaviour = "DateOnly" if column.type == "date" else "UserLocal"
