@@ -51,9 +51,11 @@ class Guard:
         self._say(step, found, time.monotonic() - start)
         return found
 
-    def after(self, step: Step) -> tuple[Finding, ...]:
-        """The witnesses once more, after a group was sent: a breach that began meanwhile."""
-        return tuple(finding for look in self._clauses(step) for finding in look().findings)
+    def after(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
+        """The witnesses once more, and the kind's own look, after a group was sent: a breach that began meanwhile."""
+        looks = [self._own_after(step, batch), *self._clauses(step)]
+        seen = [future.result() for future in [self.pool.submit(look) for look in looks]]
+        return tuple(finding for look in seen for finding in look.findings)
 
     def _own(self, step: Step, batch: Sequence[Record]) -> Callable[[], Look]:
         kind = self.kinds[step.address.kind]
@@ -61,6 +63,11 @@ class Guard:
         if name in self.disabled:
             return lambda: CLEAR
         return lambda: kind.fence(step, batch, self.resources[step.address])
+
+    def _own_after(self, step: Step, batch: Sequence[Record]) -> Callable[[], Look]:
+        if f"{step.address.kind}-{step.moment}" in self.disabled:
+            return lambda: CLEAR
+        return lambda: Look(self.kinds[step.address.kind].aftermath(step, batch))
 
     def _clauses(self, step: Step) -> Iterable[Callable[[], Look]]:
         conditions: tuple[Condition, ...] = step.conditions

@@ -218,10 +218,11 @@ class Writer:
             self._result(future, batch, intent, queue, batching)
 
     def _look_after(self, group: Sequence[Record]) -> None:
-        breaches = [finding for finding in self.guard.after(self.step) if finding.blocks]
+        breaches = [finding for finding in self.guard.after(self.step, group) if finding.blocks]
         if breaches:
             exposed = self.kind.exposed(self.step, group)
             raise breach(self.step, [*breaches, *exposed], group)
+        self.progress.since_look.clear()
 
 
 def _adapted(size: int, sent: int, took_s: float, batching: Batching) -> int:
@@ -237,7 +238,7 @@ def breach(step: Step, findings: Sequence[Finding], sent: Sequence[Record]) -> B
     names = ", ".join(record.key for record in sent[:20]) + (f" and {len(sent) - 20} more" if len(sent) > 20 else "")
     since = f" Sent since the last look that was clean: {names}." if sent else " Nothing was sent since the last look."
     return Blocked(
-        f"{findings[0].what}{since}",
+        f"{findings[0].what.rstrip('.')}.{since}",
         findings,
         where=f"step {step.number} ({step.address} {step.verb})",
         do=findings[0].do,

@@ -1,7 +1,7 @@
 """The contract between the engine and the kinds: how a sort of resource, a check or an invariant behaves.
 
-The engine is handed kinds and never names one. `read`, `fence`, `holds`, `quiet`, `exposed`, `perform`, `observe` and
-`settle` contact services; everything else is pure, so that the planner can simulate.
+The engine is handed kinds and never names one. `read`, `fence`, `holds`, `quiet`, `aftermath`, `exposed`, `perform`,
+`observe` and `settle` contact services; everything else is pure, so that the planner can simulate.
 """
 
 from __future__ import annotations
@@ -151,6 +151,10 @@ class Kind(Protocol):
 
     def exposed(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
         """After a breach: what of this batch leaked, by name, and what people must do now."""
+        return ()
+
+    def aftermath(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
+        """What a look just after a group was sent shows of it, uncached: what went out beside what was planned."""
         return ()
 
     def perform(self, step: Step, batch: Sequence[Record]) -> Receipt:

@@ -105,12 +105,25 @@ def test_a_breach_stops_the_writing_and_names_what_went_out_since_the_last_clean
     assert len(service.taken) == 20
 
 
+GROUPS = Batching(size=1, workers=4, every_s=None, group=8)
+
+
 def test_a_group_is_not_sent_when_the_look_before_it_finds_a_breach(tmp_path: Path) -> None:
     service = Service(breach_at=2)
-    writer = a_writer(tmp_path, service, 20, Batching(size=1, workers=4, every_s=None, group=8))
-    with pytest.raises(Blocked):
-        writer.write()
+    with pytest.raises(Blocked, match="Nothing was sent since the last look"):
+        a_writer(tmp_path, service, 20, GROUPS).write()
     assert len(service.taken) == 8
+
+
+def test_what_is_seen_after_a_group_names_that_group_and_nothing_is_sent_after_it(tmp_path: Path) -> None:
+    class Leaking(Service):
+        def aftermath(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
+            return BREACH.findings if batch[0].key == "r8" else ()
+
+    service = Leaking()
+    with pytest.raises(Blocked, match=r"since the last look that was clean: r8, .*, r15\.$"):
+        a_writer(tmp_path, service, 40, GROUPS).write()
+    assert len(service.taken) == 16
 
 
 def test_what_a_fence_skips_is_left_out_and_named(tmp_path: Path) -> None:

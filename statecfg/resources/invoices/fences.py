@@ -165,6 +165,22 @@ class Fences:
                 skip.append(Refused(record, words, code, code in BREACHES))
         return Look(skip=tuple(skip))
 
+    def beside_ours(self, batch: Sequence[Record]) -> tuple[str, ...]:
+        """What stands beside our milestones on the invoices that were asked to be confirmed, one text an invoice."""
+        asked = {self.drafts[record.id]: record for record in batch if self.drafts.get(record.id)}
+        stones = self.books.stones([r.id for r in asked.values()], (STATUS_ON_INVOICE, STATUS_POSTED))
+        items: dict[str, list[Item]] = {each: [] for each in asked}
+        for invoice, item in self.books.details(list(asked)):
+            items[invoice].append(item)
+        products = self.books.products(list(asked))
+        found = []
+        for invoice, record in asked.items():
+            ours = [stone for stone in stones.get(record.id, ()) if stone.id in our_ids(record)]
+            wrong = list(differences(items[invoice], ours, by_text=self.books.by_text))
+            wrong += [f"{products[invoice]} product lines"] if products.get(invoice) else []
+            found += [f"{record.key}: {_some(wrong)}"] if wrong else []
+        return tuple(found)
+
     def contracts(self, batch: Sequence[Record]) -> tuple[Contract, ...]:
         """What there is on the contracts of a group, in their order."""
         contracts = [record.id for record in batch]

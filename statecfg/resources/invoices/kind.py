@@ -15,7 +15,7 @@ from statecfg.model.errors import Problem, Rejected
 from statecfg.model.kind import CLEAR, Kind, Look, Observation, Receipt, Settlement
 from statecfg.model.plan import Change, FieldChange, Finding, Step, Summary, Unchanged, WorldLine
 from statecfg.model.records import Record
-from statecfg.resources.invoices import decide, leaks, steps
+from statecfg.resources.invoices import decide, leaks, steps, wording
 from statecfg.resources.invoices.fences import Fences
 from statecfg.resources.invoices.live import InvoicesLive
 from statecfg.resources.invoices.looking import Looker
@@ -153,6 +153,13 @@ class Invoices(Kind):
         if step.moment == "create":
             return self._fences.before_create(batch)
         return self._fences.before_confirm(batch) if step.moment == "confirm" else CLEAR
+
+    def aftermath(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
+        beside = self._fences.beside_ours(batch) if step.moment == "confirm" and batch else ()
+        if not beside:
+            return ()
+        what = f"{counted(len(beside), 'invoice')} changed between the fence and its confirmation: {beside[0]}"
+        return (wording.finding("confirmed-with-others", what, step.address, beside),)
 
     def exposed(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
         return tuple(leaks.exposed(self._books, self._traces, batch, step.address))

@@ -32,6 +32,9 @@ WORDINGS: Mapping[str, Wording] = {
         "block", "draft", "look at the drafts of the contract: their lines are not our milestones as they stand"),
     "foreign-on-confirmed": Wording(
         "warn", "invoice", "show it to finance: more than the milestones of the file was invoiced"),
+    "confirmed-with-others": Wording(
+        "block", "invoice",
+        "show it to finance: what was added is billed in Dataverse now, and reaches no invoice of F&O"),
     "invoices-in-flight": Wording(
         "info", "in flight", "nothing to do: the jobs are waited for first"),
     "invoice-open": Wording(
