@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from statecfg.clients.dataverse import Dataverse
 from statecfg.clients.finance import Finance
@@ -46,6 +46,11 @@ class Named:
     lines: Mapping[str, Mapping[str, str]]
     rows: Mapping[str, int]
     ids: Ids
+
+    def contracts_for(self, rows: int) -> int:
+        """How many contracts hold about so many rows: between 10 and 100."""
+        each = max(1, len(self.ids) // max(1, len(self.contracts)))
+        return max(10, min(100, rows // each))
 
 
 def named(rows: Iterable[MilestoneRow], keys: Keys) -> Named:
@@ -157,7 +162,7 @@ def _with_lines(
 class _Facts:
     """What four tables say. lines: by contract id. dimensions, customers: by line id. headers: by contract number."""
 
-    lines: Mapping[str, Sequence[Row]]
+    lines: Mapping[str, Sequence[_Line]]
     dimensions: Mapping[str, str]
     customers: Mapping[str, int]
     headers: Mapping[str, Row]
@@ -169,29 +174,28 @@ def _filled(
     """A contract with the lines that the file names, and these lines numbered from `start`."""
     chosen, ambiguous = _chosen(facts.lines.get(contract.id, ()), texts)
     made: dict[str, LineInfo] = {}
-    for text, row in chosen.items():
-        line_id = str(row["salesorderdetailid"])
-        known = made.get(line_id)
+    for text, line in chosen.items():
+        known = made.get(line.id)
         called = (*(known.called if known else ()), texts[text])
-        made[line_id] = _line(row, contract, known.index if known else start + len(made), called, facts)
+        made[line.id] = _info(line, contract, known.index if known else start + len(made), called, facts)
     header = facts.headers.get(normal(contract.number), {})
     whole = replace(
         contract,
         company=contract.company or str(header.get("dataAreaId") or "").casefold(),
         customer=str(header.get("CustomerAccountNumber") or ""),
-        lines={text: made[str(row["salesorderdetailid"])] for text, row in chosen.items()},
+        lines={text: made[line.id] for text, line in chosen.items()},
         ambiguous=ambiguous,
     )
     return whole, tuple(made.values())
 
 
-def _chosen(rows: Sequence[Row], texts: Iterable[str]) -> tuple[dict[str, Row], frozenset[str]]:
+def _chosen(lines: Sequence[_Line], texts: Iterable[str]) -> tuple[dict[str, _Line], frozenset[str]]:
     """The line that each text means: by name, else by description, else by number; and texts for several lines."""
-    chosen: dict[str, Row] = {}
+    chosen: dict[str, _Line] = {}
     ambiguous = set()
     for text in texts:
-        for column in ("salesorderdetailname", "productdescription", "lineitemnumber"):
-            same = [row for row in rows if row[column] is not None and normal(str(row[column])) == text]
+        for called in ("name", "description", "number"):
+            same = [line for line in lines if normal(getattr(line, called)) == text]
             if len(same) == 1:
                 chosen[text] = same[0]
             elif same:
@@ -201,19 +205,43 @@ def _chosen(rows: Sequence[Row], texts: Iterable[str]) -> tuple[dict[str, Row], 
     return chosen, frozenset(ambiguous)
 
 
-def _line(row: Row, contract: ContractInfo, index: int, called: tuple[str, ...], facts: _Facts) -> LineInfo:
-    line_id = str(row["salesorderdetailid"])
-    return LineInfo(
-        index=index,
-        id=line_id,
-        contract=contract.number,
-        name=str(row["salesorderdetailname"] or row["productdescription"] or called[0]),
-        called=called,
+class _Line(NamedTuple):
+    """A contract line as Dataverse has it, without what nobody needs."""
+
+    id: str
+    name: str
+    description: str
+    number: str
+    project: str
+    fixed_price: bool
+    amount: Decimal | None
+
+
+def _line(row: Row) -> _Line:
+    number = row["lineitemnumber"]
+    return _Line(
+        id=str(row["salesorderdetailid"]),
+        name=str(row["salesorderdetailname"] or ""),
+        description=str(row["productdescription"] or ""),
+        number="" if number is None else str(number),
+        project=str(row["_msdyn_project_value"] or ""),
         fixed_price=row["msdyn_billingmethod"] == FIXED_PRICE,
         amount=_contracted(row),
-        project=str(row["_msdyn_project_value"] or ""),
-        dimensions=facts.dimensions.get(line_id),
-        customers=facts.customers.get(line_id) or facts.customers.get(normal(contract.number), 1),
+    )
+
+
+def _info(line: _Line, contract: ContractInfo, index: int, called: tuple[str, ...], facts: _Facts) -> LineInfo:
+    return LineInfo(
+        index=index,
+        id=line.id,
+        contract=contract.number,
+        name=line.name or line.description or called[0],
+        called=called,
+        fixed_price=line.fixed_price,
+        amount=line.amount,
+        project=line.project,
+        dimensions=facts.dimensions.get(line.id),
+        customers=facts.customers.get(line.id) or facts.customers.get(normal(contract.number), 1),
     )
 
 
@@ -232,10 +260,10 @@ LINE_COLUMNS = (
 )  # fmt: skip
 
 
-def _lines(dataverse: Dataverse, contracts: Sequence[str]) -> Mapping[str, Sequence[Row]]:
-    lines: dict[str, list[Row]] = defaultdict(list)
+def _lines(dataverse: Dataverse, contracts: Sequence[str]) -> Mapping[str, Sequence[_Line]]:
+    lines: dict[str, list[_Line]] = defaultdict(list)
     for row in dataverse.rows_where_in("salesorderdetails", "_salesorderid_value", contracts, select=LINE_COLUMNS):
-        lines[str(row["_salesorderid_value"])].append(row)
+        lines[str(row["_salesorderid_value"])].append(_line(row))
     return lines
 
 

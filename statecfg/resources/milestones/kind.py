@@ -131,5 +131,6 @@ class Milestones(Kind):
 
 def _sent(tally: Tally) -> Tally:
     """A contract once everything that is to be sent has arrived."""
-    counts: dict[str, Any] = {"create": 0, "set_ready": 0, "resend": 0, "done": tally.done + tally.to_send}
+    counts: dict[str, Any] = {"create": 0, "set_ready": 0, "resend": 0, "sent": tally.to_send}
+    counts["done"] = tally.done + tally.to_send
     return replace(tally, **counts)

@@ -226,7 +226,8 @@ class Tally:
     create, set_ready, resend: to be sent. done: 001 and Invoiced in F&O, to be invoiced. drafted: 002 and Invoiced.
     posted: 003 and Invoiced. settled: never touched again (rules 4.4). blocked: named in a finding.
     amount, tax: sums of the file's rows in the contract's currency. found, digest: how many of them are in
-    Dataverse or F&O, and the order-free sum of their 16-byte digests. on_invoices: how many are 002 or 003.
+    Dataverse or F&O, and the order-free sum of their 16-byte digests. on_invoices: how many are 002 or 003. sent: in a
+    world that is simulated, how many of `done` are only on their way.
     """
 
     rows: int = 0
@@ -243,6 +244,7 @@ class Tally:
     found: int = 0
     digest: int = 0
     on_invoices: int = 0
+    sent: int = 0
 
     @property
     def to_send(self) -> int:

@@ -40,9 +40,12 @@ STATUS_BASE = 192350000
 FINANCE_SET = "ProjectContractLineMilestones"
 STATUSES: Mapping[str, int] = {"NoStatus": NO_STATUS, "Invoiced": INVOICED}
 """ProjTransStatus by member; any other member is OTHER. Source: reference/finance-and-operations.md, 9.2."""
+INVOICE_LINES = "DocumentProjInvoiceOnAccLines"
 INVOICE_DAY = "msdyn_invoicedate"
 FEW = 500
 """Up to so many posted milestones are looked up one by one; for more, all posted invoice lines are read."""
+ROWS = 1000
+"""So many rows a request of several contracts is meant to bring, so that few wait in memory at once."""
 
 
 def day_column(seen: Seen, environment: Environment, columns: frozenset[str]) -> str:
@@ -74,7 +77,7 @@ def finance_day(text: str | None) -> date | None:
 
 @dataclass(slots=True)
 class _Collected:
-    """Entries while they are read. transactions: (legal entity, F&O transaction) -> id, of our posted ones."""
+    """Entries while they are read. transactions: those of F&O -> id, of posted milestones. posted: by contract."""
 
     contracts: Contracts
     wanted: Named
@@ -83,7 +86,7 @@ class _Collected:
     entries: dict[bytes, bytes] = field(default_factory=dict)
     candidates: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     names: dict[bytes, str] = field(default_factory=dict)
-    transactions: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    transactions: dict[str, bytes] = field(default_factory=dict)
     posted: dict[str, int] = field(default_factory=dict)
     unclear: set[bytes] = field(default_factory=set)
 
@@ -139,15 +142,17 @@ class Reader:
         lines = {line.id: line for line in collected.contracts.lines}
         currencies = self._currencies()
         count = 0
-        for row in self._milestones(collected.contracts.ids, select):
+        for row in self._milestones(collected, select):
             count += 1
             _note(collected, row, lines.get(str(row["_msdyn_contractlineid_value"])), currencies, day)
         return count
 
-    def _milestones(self, contracts: Sequence[str], select: Sequence[str]) -> Iterator[Row]:
+    def _milestones(self, collected: _Collected, select: Sequence[str]) -> Iterator[Row]:
+        contracts = collected.contracts.ids
         if not contracts:
             return
-        yield from self.dataverse.rows_where_in(SET, "_msdyn_contract_value", contracts, select=select, chunk=50)
+        chunk = collected.wanted.contracts_for(ROWS)
+        yield from self.dataverse.rows_where_in(SET, "_msdyn_contract_value", contracts, select=select, chunk=chunk)
         yield from self.dataverse.rows(SET, select=select, filter="_msdyn_contract_value eq null")
 
     def _currencies(self) -> dict[str, str]:
@@ -155,34 +160,38 @@ class Reader:
         return {str(row["transactioncurrencyid"]): str(row["isocurrencycode"] or "") for row in rows}
 
     def _finance(self, collected: _Collected) -> None:
-        numbers = collected.contracts.numbers
-        rows = self.finance.rows_where_in(FINANCE_SET, "ProjectContractId", numbers, select=FINANCE_COLUMNS, chunk=100)
+        numbers, chunk = collected.contracts.numbers, collected.wanted.contracts_for(ROWS)
+        is_many = sum(collected.posted.values()) > FEW
+        invoiced = self._all_invoice_lines() if is_many else frozenset[str]()
+        rows = self.finance.rows_where_in(
+            FINANCE_SET, "ProjectContractId", numbers, select=FINANCE_COLUMNS, chunk=chunk
+        )
         for row in rows:
             record_id = UUID(str(row["ContractLineMilestoneGuid"])).bytes
             facts = collected.entries.get(record_id)
             if facts is None and record_id not in collected.wanted.ids:
                 continue
             collected.change(record_id, **finance_facts(row))
-            if facts and unpacked(facts, collected.codes).status == POSTED:
-                key = (str(row["dataAreaId"]).casefold(), str(row["TransactionId"] or ""))
-                collected.transactions[key] = record_id
+            transaction = _transaction(row["dataAreaId"], row["TransactionId"])
+            if transaction in invoiced:
+                collected.change(record_id, posted=True)
+            elif not is_many and facts and unpacked(facts, collected.codes).status == POSTED:
+                collected.transactions[transaction] = record_id
 
     def _posted_for_real(self, collected: _Collected) -> None:
         """Marks milestones with a posted invoice line in F&O (reference/finance-and-operations.md, 9.4)."""
-        transactions = {key: each for key, each in collected.transactions.items() if key[1]}
-        for row in self._invoice_lines(sorted({key[1] for key in transactions})):
-            record_id = transactions.get((str(row["dataAreaId"]).casefold(), str(row["TransId"])))
+        numbers = sorted({transaction.partition("|")[2] for transaction in collected.transactions} - {""})
+        rows = self.finance.rows_where_in(INVOICE_LINES, "TransId", numbers, select=("dataAreaId", "TransId"))
+        for row in rows if numbers else ():
+            record_id = collected.transactions.get(_transaction(row["dataAreaId"], row["TransId"]))
             if record_id:
                 collected.change(record_id, posted=True)
         collected.transactions.clear()
 
-    def _invoice_lines(self, transactions: Sequence[str]) -> Iterable[Row]:
-        select = ("dataAreaId", "TransId")
-        if not transactions:
-            return ()
-        if len(transactions) <= FEW:
-            return self.finance.rows_where_in("DocumentProjInvoiceOnAccLines", "TransId", transactions, select=select)
-        return self.finance.rows("DocumentProjInvoiceOnAccLines", select=select)
+    def _all_invoice_lines(self) -> frozenset[str]:
+        """Every on-account line of a posted invoice in F&O."""
+        rows = self.finance.rows(INVOICE_LINES, select=("dataAreaId", "TransId"))
+        return frozenset(_transaction(row["dataAreaId"], row["TransId"]) for row in rows if row["TransId"])
 
     def _billed(self, collected: _Collected, desired: Desired) -> None:
         """Marks milestones that were invoiced before; only contracts with rows that aren't posted are looked at."""
@@ -218,6 +227,11 @@ class Reader:
                 if row["Calendar"] in days and start and end:
                     days[row["Calendar"]].append((start, end))
         return {c: merged(days[calendars[c]]) for c in companies if days.get(calendars.get(c, ""))}
+
+
+def _transaction(company: object, number: object) -> str:
+    """A transaction of F&O: its number counts within a legal entity."""
+    return f"{str(company).casefold()}|{number or ''}"
 
 
 def merged(spans: Iterable[tuple[date, date]]) -> tuple[tuple[date, date], ...]:
@@ -273,10 +287,10 @@ def _note(collected: _Collected, row: Row, line: LineInfo | None, currencies: Ma
         return
     entry = replace_line(dataverse_facts(row, currencies, day), line)
     collected.entries[record_id] = packed(entry, collected.codes)
-    if is_ours and line and entry.status == POSTED:
+    stands_for_one = _identify(collected, record_id, row, line, entry)
+    if (is_ours or stands_for_one) and line and entry.status == POSTED:
         number = normal(line.contract)
         collected.posted[number] = collected.posted.get(number, 0) + 1
-    _identify(collected, record_id, row, line, entry)
 
 
 def replace_line(entry: Entry, line: LineInfo | None) -> Entry:
@@ -284,16 +298,17 @@ def replace_line(entry: Entry, line: LineInfo | None) -> Entry:
     return entry._replace(line=line.index if line else -1)
 
 
-def _identify(collected: _Collected, record_id: bytes, row: Row, line: LineInfo | None, entry: Entry) -> None:
-    """Note a milestone whose id isn't that of its key: renamed since, or made by hand."""
+def _identify(collected: _Collected, record_id: bytes, row: Row, line: LineInfo | None, entry: Entry) -> bool:
+    """Note a milestone whose id isn't that of its key: renamed since, or made by hand; whether it has a row's key."""
     name, description = str(row["msdyn_name"] or ""), str(row["msdyn_description"] or "")
     called = [(line.contract, text) for text in line.called] if line else [("", "")]
     texts = [KeyText(contract, text, name, entry.day, description) for contract, text in called]
     computed = [collected.keys.id(text) for text in texts]
     if record_id in computed:
-        return
+        return False
     meant = [each for each in computed if each in collected.wanted.ids]
     if meant or record_id in collected.wanted.ids:
         collected.names[record_id] = collected.keys.words(texts[0]) if line else name
     for each in meant:
         collected.candidates[each] = (*collected.candidates.get(each, ()), record_id)
+    return bool(meant)
