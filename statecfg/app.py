@@ -191,11 +191,14 @@ class App:
         if not plan.steps:
             return ApplyResult(plan, seconds=time.monotonic() - start)
         identifier = _run_id()
-        path = self._directory / "plans" / f"{identifier}.plan"
+        path = self._plan_path(identifier)
         plan = self._kept_plan(plan, path, target if isinstance(target, Path) else None)
         approve(plan)
         order = self._order(identifier, plan, path, reason, Answers(attest, ask), stop_after)
         return self._carry_out(scene, order, run.apply, start)
+
+    def _plan_path(self, identifier: str) -> Path:
+        return self._directory / "plans" / f"{identifier}.plan"
 
     def _kept_plan(self, plan: Plan, path: Path, given: Path | None) -> Plan:
         """The plan in the state directory, so that the run can go on whatever becomes of the file it was given."""
@@ -220,8 +223,7 @@ class App:
         """Go on with a run that was stopped; by default the newest unfinished one of this environment."""
         start = time.monotonic()
         found = identifier or self._unfinished()
-        with self._journal() as journal:
-            path = Path(journal.plan_of(found))
+        path = self._plan_path(found)
         if not path.is_file():
             raise PlanRefused(
                 f"there is no plan of run {found} here", do="make a new plan: it goes on from the live world"
@@ -400,9 +402,11 @@ class App:
         return f"statecfg apply {phase.next} {place}" if phase.next else ""
 
     def _refused_file(self, scene: Scene, order: Order, outcome: Outcome) -> str:
-        if not outcome.refused:
+        sources = {desired.address: desired.records for desired in scene.resources if desired.records}
+        rows = [refused for address, refused in outcome.refused if address in sources]
+        if not rows:
             return ""
-        text = refused_csv(outcome.refused, [d.records for d in scene.resources if d.records])
+        text = refused_csv(rows, list(sources.values()))
         path = self._directory / "refused" / f"{order.run}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8-sig", newline="")

@@ -20,6 +20,10 @@ from statecfg.model.plan import Step
 from statecfg.model.results import StepOutcome, StepState
 
 
+NAMED = 5
+"""Records that a step names of those it went on without; of more, the number is said."""
+
+
 @dataclass(slots=True)
 class Applier:
     """Carries out steps. tolerant: resources whose refused records are left out instead of ending the run."""
@@ -30,7 +34,7 @@ class Applier:
     journal: Journal
     waiting: Waiting
     tolerant: frozenset[Address] = frozenset()
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[tuple[Address, Refused]] = field(default_factory=list)
     outcomes: dict[int, StepOutcome] = field(default_factory=dict)
 
     def apply(self, steps: Sequence[Step], stop_after: int | None = None) -> StatecfgError | None:
@@ -56,7 +60,7 @@ class Applier:
             state: StepState = "unknown" if progress.unknown else _state_of(error, progress)
             self._ended(step, state, progress, error.what)
             return error
-        self._ended(step, "done", progress, "")
+        self._ended(step, "done", progress, _left_out(progress.refused))
         return None
 
     def _carry_out(self, step: Step, progress: Progress) -> None:
@@ -121,7 +125,7 @@ class Applier:
 
     def _ended(self, step: Step, state: StepState, progress: Progress, what: str) -> None:
         total = step.count or 1
-        self.refused.extend(progress.refused)
+        self.refused.extend((step.address, each) for each in progress.refused)
         refused = len(progress.refused)
         outcome = _outcome(step, state, progress.done, total, refused, what)
         breaches = sum(each.breach for each in progress.refused)
@@ -140,6 +144,13 @@ def _state_of(error: StatecfgError, progress: Progress) -> StepState:
     if isinstance(error, Interrupted) and not progress.done:
         return "not_started"
     return "failed"
+
+
+def _left_out(refused: Sequence[Refused]) -> str:
+    """Which records a step went on without, and why, in words; "" if there is none."""
+    named = [f"{each.record.key}: {each.words}" for each in refused[:NAMED]]
+    more = [f"and {len(refused) - NAMED:,} more"] if len(refused) > NAMED else []
+    return "; ".join((*named, *more))
 
 
 def _outcome(

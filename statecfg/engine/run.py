@@ -131,7 +131,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     error: StatecfgError | None = None
     notes: list[str] = field(default_factory=list)
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[tuple[Address, Refused], ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
 
 

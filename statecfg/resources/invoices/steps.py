@@ -78,9 +78,18 @@ class Planned:
             if invoice and match.verdict not in FINAL:
                 invoice.add(match.row.row, stone_of(match))
 
-    def smallest(self, contracts: Sequence[str]) -> str:
-        """The contract with the fewest milestones, the first of several: the least is at stake with it."""
-        return min(contracts, key=lambda number: self.live.tallies[normal(number)].rows)
+    def canary(self, contracts: Sequence[str]) -> str:
+        """The contract that goes first: of those that have arrived the one with the fewest milestones.
+
+        The least is at stake with it. A contract with milestones still to be sent comes after all that have arrived: a
+        row of it may be refused, time and again, and without a canary nothing is invoiced.
+        """
+
+        def risk(number: str) -> tuple[bool, int]:
+            tally = self.live.tallies[normal(number)]
+            return tally.sent > 0, tally.rows
+
+        return min(contracts, key=risk)
 
 
 def _record(contract: ContractInfo, invoice: _Invoice, draft: str) -> Record:
@@ -103,7 +112,7 @@ def steps(planned: Planned) -> Iterator[Step]:
     work = planned.work
     if not work.confirm:
         return
-    canary = planned.smallest(work.create or work.confirm)
+    canary = planned.canary(work.create or work.confirm)
     if canary in work.create:
         yield _create(planned, "create-canary", (canary,), f"1 invoice to create first, on {canary}")
     yield from _canary(planned, canary)
