@@ -145,12 +145,6 @@ class Journal:
             row = self._db.execute("select id from run where digest = ? limit 1", (digest,)).fetchone()
         return str(row[0]) if row else ""
 
-    def plan_of(self, run: str) -> str:
-        """Path of a run's plan file, "" if the run is not known."""
-        with self._lock:
-            row = self._db.execute("select plan from run where id = ?", (run,)).fetchone()
-        return str(row[0]) if row else ""
-
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
