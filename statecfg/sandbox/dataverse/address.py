@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from statecfg.sandbox.dataverse import errors
 from statecfg.sandbox.dataverse.literals import is_guid, stored_text
 from statecfg.sandbox.dataverse.names import NAMES, Names
-from statecfg.sandbox.tables import Table
+from statecfg.sandbox.tables import Column, Table
 from statecfg.sandbox.wire import split_outside_quotes
 from statecfg.sandbox.world import Refused, Row, Tx
 
@@ -23,6 +23,7 @@ from statecfg.sandbox.world import Refused, Row, Tx
 _API = re.compile(r"^/api/data/v\d+\.\d+/", re.IGNORECASE)
 _HOST = re.compile(r"^https?://[^/]+", re.IGNORECASE)
 _SLASH = "\x00"
+_QUOTED = re.compile(r"'(?:[^']|'')*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def key_of(names: Names, arguments: str) -> Key:
         column = names.properties.get(name.strip())
         if not equals or column is None:
             raise errors.bad_key(names.table)
-        columns[column.name] = stored_text(column, _unquoted(value.strip()))
+        columns[column.name] = _key_value(column, value.strip())
     if set(columns) == {names.key}:
         return Key(str(columns[names.key]), {}, text)
     if not any(set(key.columns) == set(columns) for key in names.table.alternate_keys):
@@ -121,7 +122,9 @@ def _resolved(text: str, references: Mapping[str, str]) -> str:
     return references[name]
 
 
-def _unquoted(text: str) -> str:
-    if len(text) >= 2 and text[0] == text[-1] == "'":
-        return text[1:-1].replace("''", "'")
-    return text
+def _key_value(column: Column, text: str) -> Any:
+    """A literal of a key as its column stores it; a text stands in single quotes, or it is none. Raises Refused."""
+    quoted = _QUOTED.fullmatch(text) is not None
+    if column.type in ("string", "memo") and not quoted:
+        raise errors.bad_uri(f"Bad Request - Error in query syntax at '{column.name}={text}'.")
+    return stored_text(column, text[1:-1].replace("''", "'") if quoted else text)

@@ -14,6 +14,7 @@ from http import HTTPStatus
 
 from statecfg.sandbox.dataverse import errors
 from statecfg.sandbox.dataverse.exchange import Exchange, error_answer, preferences
+from statecfg.sandbox.dataverse.mistakes import BATCH_PREFIX, batch_delimiter, kept_headers
 from statecfg.sandbox.wire import Answer, Request
 from statecfg.sandbox.world import Refused, Tx
 
@@ -63,13 +64,14 @@ def batch_answer(exchange: Exchange, handle: Handle) -> Answer:
 
 def _answer(exchange: Exchange, texts: list[bytes], answers: list[Answer]) -> Answer:
     failed = any(answer.status >= 400 for answer in answers)
-    name = f"batchresponse_{uuid.uuid4()}"
-    body = b"".join(b"--%s\r\n%s" % (name.encode(), text) for text in texts) + b"--%s--\r\n" % name.encode()
+    unique = uuid.uuid4()
+    delimiter = f"{batch_delimiter(exchange.world.settings)}{unique}".encode()
+    body = b"".join(b"--%s\r\n%s" % (delimiter, text) for text in texts) + b"--%s--\r\n" % delimiter
     return Answer(
         # Whatever the inner status, the outer one is 400: a client may know no other.
         status=400 if failed and not exchange.prefer.continue_on_error else 200,
         body=body,
-        headers={"Content-Type": f"multipart/mixed; boundary={name}", "OData-Version": "4.0"},
+        headers={"Content-Type": f"multipart/mixed; boundary={BATCH_PREFIX}{unique}", "OData-Version": "4.0"},
         note={"rows": sum(int(answer.note.get("rows", 0)) for answer in answers), "requests": len(answers)},
     )
 
@@ -222,7 +224,8 @@ def _http_text(inner: Inner, answer: Answer) -> bytes:
     lines = ["Content-Type: application/http", "Content-Transfer-Encoding: binary"]
     lines += [f"Content-ID: {inner.content_id}"] if inner.content_id else []
     lines += ["", f"HTTP/1.1 {answer.status} {_phrase(answer.status)}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    headers = kept_headers(inner.exchange.world.settings, answer.headers)
+    lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join([*lines, "", ""])).encode() + answer.body + b"\r\n"
 
 

@@ -16,7 +16,7 @@ from statecfg.sandbox.tables import AlternateKey, Column, Option, Table, Target
 
 Definition = dict[str, Any]
 _NAMESPACE = uuid.UUID("b7b2f0de-7f1c-4b6a-9f68-3d1f5f0f8a55")
-_LANGUAGE = 1033
+LANGUAGE = 1033
 _SYSTEM_PREFIXES = ("msdyn_", "cdm_")
 
 # Column type -> (AttributeType, AttributeTypeName, metadata type).
@@ -76,7 +76,7 @@ def metadata_id(*parts: str) -> str:
 def label(text: str) -> Definition:
     """A label with one translation."""
     one = {
-        "Label": text, "LanguageCode": _LANGUAGE, "IsManaged": True, "MetadataId": metadata_id("label", text),
+        "Label": text, "LanguageCode": LANGUAGE, "IsManaged": True, "MetadataId": metadata_id("label", text),
         "HasChanged": None,
     }  # fmt: skip
     return {"LocalizedLabels": [one], "UserLocalizedLabel": one}
@@ -98,6 +98,7 @@ def _entity(table: Table) -> Definition:
         "IsCustomEntity": table.name.startswith(_SYSTEM_PREFIXES), "IsManaged": True, "IsActivity": False,
         "IsIntersect": False, "IsPrivate": False, "IsLogicalEntity": False, "IsAvailableOffline": False,
         "ChangeTrackingEnabled": True, "IsOptimisticConcurrencyEnabled": True, "HasNotes": False,
+        "HasActivities": False,
         "CanCreateAttributes": _managed(True, "cancreateattributes"),
         "IsCustomizable": _managed(True, "iscustomizable"),
         "Attributes": [_attribute(table, column) for column in table.columns],

@@ -57,6 +57,10 @@ def _operations(operations: Operations) -> Iterator[str]:
         if table_name:
             yield f'<Parameter Name="entity" Type="mscrm.{table_name}" Nullable="false"/>'
         yield "</Action>"
+    for table_name, name in sorted(operations.bound_functions):
+        yield f'<Function Name="{name}" IsBound="true"><Parameter Name="entity" Type="mscrm.{table_name}" '
+        yield f'Nullable="false"/><ReturnType Type="mscrm.{name}Response" Nullable="false"/></Function>'
+        yield f'<ComplexType Name="{name}Response" OpenType="true"/>'
     for name in sorted(operations.functions):
         yield f'<Function Name="{name}"><ReturnType Type="mscrm.{name}Response" Nullable="false"/></Function>'
         yield f'<ComplexType Name="{name}Response" OpenType="true"/>'

@@ -13,14 +13,17 @@ from typing import Any
 from statecfg.sandbox.dataverse import errors
 from statecfg.sandbox.dataverse.bulkdelete import bulk_delete
 from statecfg.sandbox.dataverse.catalog import BY_NAME
+from statecfg.sandbox.dataverse.definitions import LANGUAGE
 from statecfg.sandbox.dataverse.exchange import Exchange
 from statecfg.sandbox.dataverse.names import NAMES
+from statecfg.sandbox.dataverse.privileges import user_privileges
 from statecfg.sandbox.wire import MalformedJson, json_value, split_outside_quotes
 from statecfg.sandbox.world import Refused, Row, Tx
 
 Action = Callable[[Tx, str | None, Mapping[str, Any]], Mapping[str, Any] | None]
 Parameters = Mapping[str, Any]
 Function = Callable[[Tx, Exchange, Parameters], Mapping[str, Any]]
+BoundFunction = Callable[[Row], Mapping[str, Any]]
 
 VERSION = "9.2.25063.00180"
 
@@ -38,11 +41,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """The registry. Actions by (table, name), the table "" for unbound ones; functions are unbound."""
+    """The registry. Actions by (table, name), the table "" for unbound ones; functions by name, bound ones by both."""
 
     environment: Environment = field(default_factory=Environment)
     actions: dict[tuple[str, str], Action] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
+    bound_functions: dict[tuple[str, str], BoundFunction] = field(default_factory=dict)
 
     def register(self, table: str, name: str, action: Action) -> None:
         """Offer an action, bound to records of `table`, or unbound if it is ""."""
@@ -61,6 +65,8 @@ def operations(environment: Environment) -> Operations:
     known = Operations(environment)
     known.register("", "BulkDelete", bulk_delete)
     known.functions["WhoAmI"] = _who_am_i
+    known.functions["RetrieveAvailableLanguages"] = lambda tx, exchange, given: {"LocaleIds": [LANGUAGE]}
+    known.bound_functions["systemuser", "RetrieveUserPrivileges"] = user_privileges
     known.functions["RetrieveVersion"] = lambda tx, exchange, given: {"Version": VERSION}
     known.functions["RetrieveTotalRecordCount"] = _total_record_count
     known.functions["RetrieveCurrentOrganization"] = lambda tx, exchange, given: _organization(

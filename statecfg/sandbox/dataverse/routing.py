@@ -132,13 +132,22 @@ class Routing:
         """What follows a record: an operation, a property, a relation."""
         first = rest[0]
         row = _required(tx, names, key)
-        if first.name.startswith(PREFIX) and exchange.method == "POST" and len(rest) == 1:
-            return self._act(tx, exchange, names.table.name, first.name.removeprefix(PREFIX), row[names.key])
+        if first.name.startswith(PREFIX) and len(rest) == 1:
+            return self._bound(tx, exchange, names, row, first.name.removeprefix(PREFIX))
         if first.name in names.singles:
             return self._single(tx, exchange, names, row, names.singles[first.name], rest[1:])
         if first.name in names.collections:
             return self._collection(tx, exchange, names, row, first, rest[1:])
         return self._property(tx, exchange, names, row, rest)
+
+    def _bound(self, tx: Tx, exchange: Exchange, names: Names, row: Row, name: str) -> Answer:
+        """An action or a function of one record."""
+        if exchange.method == "POST":
+            return self._act(tx, exchange, names.table.name, name, row[names.key])
+        function = self._operations.bound_functions.get((names.table.name, name))
+        if function is None or exchange.method != "GET":
+            raise errors.unknown_resource(PREFIX + name)
+        return exchange.answer({"@odata.context": f"{exchange.root}/$metadata#{PREFIX}{name}Response", **function(row)})
 
     def _single(
         self, tx: Tx, exchange: Exchange, names: Names, row: Row, single: Single, rest: list[Segment]

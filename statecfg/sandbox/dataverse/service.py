@@ -13,6 +13,8 @@ from statecfg.sandbox.dataverse.batch import batch_answer
 from statecfg.sandbox.dataverse.exchange import Exchange, error_answer, preferences
 from statecfg.sandbox.dataverse.limits import Limits, Throttled
 from statecfg.sandbox.dataverse.limits import declare_settings as declare_limits
+from statecfg.sandbox.dataverse.mistakes import declare_settings as declare_mistakes
+from statecfg.sandbox.dataverse.mistakes import kept_headers
 from statecfg.sandbox.dataverse.names import NAMES
 from statecfg.sandbox.dataverse.operations import Action, Environment, operations
 from statecfg.sandbox.dataverse.payload import Reader
@@ -42,6 +44,7 @@ def prepare(world: World) -> None:
     """Define the tables and settings of Dataverse in a world."""
     catalog.define(world)
     declare_limits(world.settings)
+    declare_mistakes(world.settings)
     world.settings.declare("dataverse.delay_per_request_s", 0, "seconds each request takes, besides its rows")
     world.settings.declare("dataverse.delay_per_row_s", 0, "seconds each written row takes")
 
@@ -154,7 +157,8 @@ class Dataverse:
         return Answer(401, b"", {"WWW-Authenticate": challenge}, note={"refused": reason})
 
     def _identified(self, request: Request, answer: Answer) -> Answer:
-        return _with_headers(answer, {"x-ms-service-request-id": request.request_id, "REQ_ID": request.request_id})
+        named = _with_headers(answer, {"x-ms-service-request-id": request.request_id, "REQ_ID": request.request_id})
+        return replace(named, headers=kept_headers(self.world.settings, named.headers))
 
 
 def edited(world: World, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
