@@ -12,7 +12,7 @@ def take_mark(services: Services) -> Mark:
 
     The time is the service's own (its Date header), cut to the second before, so that nothing is missed.
     """
-    versions = {entity_set: _greatest(services, entity_set) for entity_set, _, _ in TABLES}
+    versions = {table.entity_set: _greatest(services, table.entity_set) for table in TABLES}
     now = services.dataverse.server_time()
     return Mark(now.strftime("%Y-%m-%dT%H:%M:%SZ"), versions)
 
