@@ -191,9 +191,11 @@ def _unshared(lock: Lock | None, scene: Scene) -> tuple[Finding, ...]:
 
 def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock: Lock | None) -> None:
     seen = observe(scene)
-    _refuse_stale(scene, order, seen)
+    now = planner.draft(scene.phase, seen, scene.kinds, "" if order.reopened else scene.passed(seen))
+    _refuse_stale(scene, order, now)
     outcome.findings = (*outcome.findings, *look_at_checks(scene, seen))
-    refuse_blocked(outcome.findings)
+    # What blocks need not be part of the world's digest: a contract's amount, or a second record with a row's key.
+    refuse_blocked((*outcome.findings, *now.findings))
     answers = answered([*outcome.findings, *order.plan.findings], known(scene), order.answers)
     _open_window(scene, order, seen, outcome)
     scene.book.attest(answers)
@@ -219,10 +221,8 @@ def known(scene: Scene) -> tuple[Attestation, ...]:
     return scene.book.current.attestations if scene.book.current else ()
 
 
-def _refuse_stale(scene: Scene, order: Order, seen: Seen) -> None:
-    passed = "" if order.reopened else scene.passed(seen)
-    now = planner.draft(scene.phase, seen, scene.kinds, passed).world
-    moved = planfile.moved(order.plan.world, now)
+def _refuse_stale(scene: Scene, order: Order, now: planner.Draft) -> None:
+    moved = planfile.moved(order.plan.world, now.world)
     if moved:
         raise StalePlan(
             "the world moved since this plan was made: " + "; ".join(moved[:5]),
