@@ -11,17 +11,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from statecfg.clients.choices import MilestoneStatus, TransStatus
 from statecfg.clients.finance import Finance
 from statecfg.model.kind import Look, Refused
 from statecfg.model.records import Record
 from statecfg.resources.invoices.content import Item, Stone, differences, digest_of_stones
-from statecfg.resources.invoices.wire import (
-    STATUS_ON_INVOICE,
-    STATUS_POSTED,
-    STATUS_READY,
-    Books,
-    Job,
-)
+from statecfg.resources.invoices.wire import Books, Job
 from statecfg.resources.milestones.contracts import Row
 from statecfg.resources.milestones.read import FINANCE_SET
 from statecfg.resources.milestones.wording import money
@@ -142,7 +137,7 @@ class Fences:
     def before_create(self, batch: Sequence[Record]) -> Look:
         """Contracts of a group on which no invoice may be created now."""
         contracts = [record.id for record in batch]
-        ready = self.books.stones(contracts, (STATUS_READY,))
+        ready = self.books.stones(contracts, (MilestoneStatus.READY,))
         entries, jobs = self.books.ready_time(contracts), self.books.jobs()
         arrived = self._arrived(batch)
         skip = []
@@ -168,7 +163,9 @@ class Fences:
     def beside_ours(self, batch: Sequence[Record]) -> tuple[str, ...]:
         """What stands beside our milestones on the invoices that were asked to be confirmed, one text an invoice."""
         asked = {self.drafts[record.id]: record for record in batch if self.drafts.get(record.id)}
-        stones = self.books.stones([r.id for r in asked.values()], (STATUS_ON_INVOICE, STATUS_POSTED))
+        stones = self.books.stones(
+            [r.id for r in asked.values()], (MilestoneStatus.INVOICE_CREATED, MilestoneStatus.INVOICE_POSTED)
+        )
         items: dict[str, list[Item]] = {each: [] for each in asked}
         for invoice, item in self.books.details(list(asked)):
             items[invoice].append(item)
@@ -184,8 +181,8 @@ class Fences:
     def contracts(self, batch: Sequence[Record]) -> tuple[Contract, ...]:
         """What there is on the contracts of a group, in their order."""
         contracts = [record.id for record in batch]
-        invoiced = self.books.stones(contracts, (STATUS_ON_INVOICE,))
-        posted = self.books.stones(contracts, (STATUS_POSTED,))
+        invoiced = self.books.stones(contracts, (MilestoneStatus.INVOICE_CREATED,))
+        posted = self.books.stones(contracts, (MilestoneStatus.INVOICE_POSTED,))
         jobs = self.books.jobs()
         drafts = self._drafts(contracts, jobs)
         return tuple(
@@ -223,7 +220,9 @@ class Fences:
         rows = self.finance.rows_where_in(
             FINANCE_SET, "ProjectContractId", numbers, select=("ContractLineMilestoneGuid", "TransStatus")
         )
-        return frozenset(str(r["ContractLineMilestoneGuid"]).casefold() for r in rows if r["TransStatus"] == "Invoiced")
+        return frozenset(
+            str(r["ContractLineMilestoneGuid"]).casefold() for r in rows if r["TransStatus"] == TransStatus.INVOICED
+        )
 
 
 def _draft(row: Row, items: Sequence[Item], products: int, linked: frozenset[str] | None, busy: bool) -> Draft:

@@ -10,14 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from statecfg.clients.choices import MilestoneStatus
 from statecfg.model.kind import Observation, Settlement
 from statecfg.model.records import Record
 from statecfg.resources.invoices.content import Stone
 from statecfg.resources.invoices.fences import Fences, confirm_problem, our_ids
 from statecfg.resources.invoices.traces import Actual, Traces
-from statecfg.resources.invoices.wire import STATUS_ON_INVOICE, STATUS_POSTED, Books
+from statecfg.resources.invoices.wire import Books
 from statecfg.resources.milestones.key import normal
 from statecfg.resources.milestones.wording import money
+
+INVOICED = (MilestoneStatus.INVOICE_CREATED, MilestoneStatus.INVOICE_POSTED)
+"""Statuses of a milestone on an invoice."""
 
 
 @dataclass(slots=True)
@@ -47,7 +51,7 @@ class Looker:
     def posted(self, records: Sequence[Record]) -> Observation:
         """Whether every milestone is posted with exactly one actual, and nothing of them is in F&O's staging."""
         contracts = [record.id for record in records]
-        stones = self.books.stones(contracts, (STATUS_POSTED,))
+        stones = self.books.stones(contracts, (MilestoneStatus.INVOICE_POSTED,))
         for record in records:
             posted = [stone for stone in stones.get(record.id, ()) if stone.id in our_ids(record)]
             missing = len(our_ids(record)) - len(posted)
@@ -72,13 +76,15 @@ class Looker:
 
     def created(self, records: Sequence[Record]) -> Observation:
         """Whether every contract that was answered has its milestones on an invoice."""
-        return self._ended(records, (STATUS_ON_INVOICE, STATUS_POSTED), "create", "has no invoice yet")
+        return self._ended(records, INVOICED, "create", "has no invoice yet")
 
     def confirmed(self, records: Sequence[Record]) -> Observation:
         """Whether every invoice is terminal: its milestones posted, or its request refused and no job left."""
-        return self._ended(records, (STATUS_POSTED,), "confirm", "is not confirmed yet")
+        return self._ended(records, (MilestoneStatus.INVOICE_POSTED,), "confirm", "is not confirmed yet")
 
-    def _ended(self, records: Sequence[Record], statuses: Sequence[int], verb: str, words: str) -> Observation:
+    def _ended(
+        self, records: Sequence[Record], statuses: Sequence[MilestoneStatus], verb: str, words: str
+    ) -> Observation:
         awaited = self._awaited(verb, records)
         done = self._reached([record for record in records if record.id in awaited], statuses)
         missing = [record for record in records if record.id in awaited - done]
@@ -97,7 +103,7 @@ class Looker:
         jobs = self.books.jobs()
         return {r.id for r in records if r.id in answered or any(job.concerns(r.id) for job in jobs)}
 
-    def _reached(self, records: Sequence[Record], statuses: Sequence[int]) -> set[str]:
+    def _reached(self, records: Sequence[Record], statuses: Sequence[MilestoneStatus]) -> set[str]:
         """Contract ids whose milestones are all on one of these statuses."""
         contracts = [record.id for record in records]
         if not contracts:
@@ -118,7 +124,7 @@ class Looker:
 
     def settle(self, records: Sequence[Record], verb: str, since: float) -> Settlement:
         """What became of a group whose answers were lost."""
-        statuses = (STATUS_ON_INVOICE, STATUS_POSTED) if verb == "create" else (STATUS_POSTED,)
+        statuses = INVOICED if verb == "create" else (MilestoneStatus.INVOICE_POSTED,)
         done = self._reached(records, statuses)
         missing = tuple(record for record in records if record.id not in done)
         if missing and self.books.jobs():

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from statecfg.clients.dataverse import Dataverse
 from statecfg.clients.finance import Finance
-from statecfg.resources.invoices.wire import ACTUAL_TABLE, ACTUALS, BILLED_SALES, CLASS_MILESTONE
+from statecfg.resources.invoices.wire import ACTUAL_TABLE, ACTUALS
+from statecfg.resources.milestones.billed import BILLED_MILESTONES
 from statecfg.resources.milestones.contracts import Row
 
 STAGING = "ProjActualsImports"
@@ -33,11 +34,6 @@ class Actual(NamedTuple):
     text: str
     amount: Decimal
     voucher: str = ""
-
-
-BILLED_MILESTONES = (
-    f"msdyn_transactiontypecode eq {BILLED_SALES} and msdyn_transactionclassification eq {CLASS_MILESTONE}"
-)
 
 
 @dataclass(frozen=True, slots=True)

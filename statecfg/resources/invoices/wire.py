@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from statecfg.clients.choices import (
+    BillingStatus,
+    InvoiceStatus,
+    MilestoneStatus,
+    OrderType,
+    TransactionClass,
+    TransactionType,
+)
 from statecfg.clients.dataverse import Dataverse
 from statecfg.clients.odata import text as literal
 from statecfg.model.environment import Environment
 from statecfg.resources.invoices.content import Item, Stone
-from statecfg.resources.milestones.contracts import WORK_BASED, Row
+from statecfg.resources.milestones.contracts import Row
 from statecfg.resources.milestones.read import SET
 
 INVOICES = "invoices"
@@ -23,16 +31,6 @@ DETAILS, DETAIL_TABLE = "msdyn_invoicelinetransactions", "msdyn_invoicelinetrans
 SCHEDULES = "msdyn_contractlineinvoiceschedules"
 ACTUALS, ACTUAL_TABLE = "msdyn_actuals", "msdyn_actual"
 
-DRAFT, IN_REVIEW, CONFIRMED, PAID = 192350000, 192350001, 192350002, 192350003
-"""msdyn_projectinvoicestatus."""
-STATUS_READY, STATUS_ON_INVOICE, STATUS_POSTED = 192350001, 192350002, 192350003
-"""msdyn_invoicestatus of a milestone."""
-UNBILLED_SALES, BILLED_SALES = 192350005, 192350006
-"""msdyn_transactiontypecode."""
-READY_TO_INVOICE = 192350004
-"""msdyn_billingstatus of an actual."""
-CLASS_MILESTONE = 192350003
-"""msdyn_transactionclassification."""
 PROJECT_BASED = 5
 """producttypecode of an invoice line that is no product."""
 JOB_ENDED, JOB_FAILED = 3, 31
@@ -48,7 +46,7 @@ INVOICE_COLUMNS = (
 
 def is_draft(row: Row) -> bool:
     """Whether an invoice may still be changed."""
-    return row["msdyn_projectinvoicestatus"] in (None, DRAFT, IN_REVIEW)
+    return row["msdyn_projectinvoicestatus"] in (None, InvoiceStatus.DRAFT, InvoiceStatus.IN_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +76,8 @@ class Books:
 
     def invoices(self, contracts: Sequence[str], *, drafts_only: bool = False) -> Iterator[Row]:
         """Project invoices of contracts, by contract id."""
-        kind = f"msdyn_ordertype eq {WORK_BASED}"
-        status = f" and msdyn_projectinvoicestatus le {IN_REVIEW}" if drafts_only else ""
+        kind = f"msdyn_ordertype eq {OrderType.WORK_BASED}"
+        status = f" and msdyn_projectinvoicestatus le {InvoiceStatus.IN_REVIEW}" if drafts_only else ""
         bulk = self.environment.columns.confirm_status
         return self.dataverse.rows_where_in(
             INVOICES, "_salesorderid_value", contracts, filter=kind + status,
@@ -127,7 +125,7 @@ class Books:
             found[str(row["_msdyn_invoice_value"])].add(str(row[stone]))
         return {invoice: frozenset(ids) for invoice, ids in found.items()}
 
-    def stones(self, contracts: Sequence[str], statuses: Iterable[int]) -> dict[str, list[Stone]]:
+    def stones(self, contracts: Sequence[str], statuses: Iterable[MilestoneStatus]) -> dict[str, list[Stone]]:
         """Milestones of contracts that are on these statuses, by contract id."""
         wanted = " or ".join(f"msdyn_invoicestatus eq {status}" for status in statuses)
         rows = self.dataverse.rows_where_in(
@@ -143,7 +141,7 @@ class Books:
         """How many time, expense, material and fee entries are ready to be invoiced, by contract id."""
         rows = self.dataverse.rows_where_in(
             ACTUALS, "_msdyn_salescontract_value", contracts,
-            filter=f"msdyn_transactiontypecode eq {UNBILLED_SALES} and msdyn_billingstatus eq {READY_TO_INVOICE}",
+            filter=READY_ENTRIES,
             select=("_msdyn_salescontract_value",),
         )  # fmt: skip
         counts: dict[str, int] = defaultdict(int)
@@ -170,6 +168,9 @@ class Books:
         )  # fmt: skip
 
 
+READY_ENTRIES = (
+    f"msdyn_transactiontypecode eq {TransactionType.UNBILLED_SALES} and msdyn_billingstatus eq {BillingStatus.READY}"
+)
 JOB_IDS: Mapping[str, str] = {"_regardingobjectid_value": "regardingobjectid", "data": "data"}
 """Where a job names its record, as it is read -> as metadata calls it. That `data` holds the id is inferred."""
 DETAIL_COLUMNS = (
@@ -183,7 +184,7 @@ STONE_COLUMNS = (
 
 
 def _item(row: Row) -> Item:
-    is_milestone = row["msdyn_transactionclassification"] == CLASS_MILESTONE
+    is_milestone = row["msdyn_transactionclassification"] == TransactionClass.MILESTONE
     return Item(
         line=str(row["_msdyn_salescontractlineid_value"] or ""),
         text=str(row["msdyn_description"] or ""),

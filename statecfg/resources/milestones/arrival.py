@@ -14,14 +14,15 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from statecfg.clients.choices import MilestoneStatus
 from statecfg.clients.dataverse import Dataverse
 from statecfg.clients.finance import Finance
 from statecfg.model.kind import Observation
 from statecfg.model.records import Record
 from statecfg.resources.milestones.contracts import Row
-from statecfg.resources.milestones.live import INVOICED, NOT_READY
+from statecfg.resources.milestones.live import INVOICED
 from statecfg.resources.milestones.payload import ID
-from statecfg.resources.milestones.read import FINANCE_COLUMNS, FINANCE_SET, SET, STATUS_BASE, finance_facts
+from statecfg.resources.milestones.read import FINANCE_COLUMNS, FINANCE_SET, SET, finance_facts
 
 FEW = 2000
 """Of so many that are missing at most, Dataverse is asked which exist at all."""
@@ -141,7 +142,7 @@ class Looker:
 
     def _existing(self, arrivals: Arrivals) -> Iterator[bytes]:
         ids = [str(UUID(bytes=each)) for ids in arrivals.pending.values() for each in ids]
-        is_sent = f"msdyn_invoicestatus ne {STATUS_BASE + NOT_READY}"
+        is_sent = f"msdyn_invoicestatus ne {MilestoneStatus.NOT_READY}"
         for row in self.dataverse.rows_where_in(SET, ID, ids, select=(ID,), filter=is_sent):
             yield UUID(str(row[ID])).bytes
 

@@ -13,17 +13,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from statecfg.clients.choices import InvoiceStatus, MilestoneStatus, TransactionClass, TransactionType
 from statecfg.clients.dataverse import Dataverse
 from statecfg.resources.milestones.key import normal
 
-BILLED_SALES = 192350006
-"""msdyn_transactiontypecode."""
-CLASS_MILESTONE = 192350003
-"""msdyn_transactionclassification."""
-INVOICE_CONFIRMED = 192350002
-"""msdyn_projectinvoicestatus from which on an invoice is confirmed: Confirmed, Paid."""
-STATUS_POSTED = 192350003
-"""msdyn_invoicestatus of a posted milestone."""
+BILLED_MILESTONES = (
+    f"msdyn_transactiontypecode eq {TransactionType.BILLED_SALES}"
+    f" and msdyn_transactionclassification eq {TransactionClass.MILESTONE}"
+)
+"""A filter for the actuals that confirming leaves for milestones."""
 
 Trace = tuple[str, str, Decimal]
 """What an actual keeps of its milestone: contract line id, description (normal), amount."""
@@ -63,9 +61,8 @@ def invoiced_before(left: Mapping[Trace, int], openings: Iterable[Opening]) -> t
 
 def unaccounted(dataverse: Dataverse, contracts: Sequence[str]) -> Mapping[Trace, int]:
     """Billed Sales actuals of milestones on these contracts, adjusted and reversed ones too, less posted milestones."""
-    kind = f"msdyn_transactiontypecode eq {BILLED_SALES} and msdyn_transactionclassification eq {CLASS_MILESTONE}"
     actuals = dataverse.rows_where_in(
-        "msdyn_actuals", "_msdyn_salescontract_value", contracts, filter=kind,
+        "msdyn_actuals", "_msdyn_salescontract_value", contracts, filter=BILLED_MILESTONES,
         select=("_msdyn_salescontractlineid_value", "msdyn_description", "msdyn_amount"),
     )  # fmt: skip
     billed = Counter(_trace(row, "_msdyn_salescontractlineid_value", "msdyn_description") for row in actuals)
@@ -73,7 +70,7 @@ def unaccounted(dataverse: Dataverse, contracts: Sequence[str]) -> Mapping[Trace
         return {}
     posted = dataverse.rows_where_in(
         "msdyn_contractlinescheduleofvalues", "_msdyn_contract_value", contracts,
-        filter=f"msdyn_invoicestatus eq {STATUS_POSTED}",
+        filter=f"msdyn_invoicestatus eq {MilestoneStatus.INVOICE_POSTED}",
         select=("_msdyn_contractlineid_value", "msdyn_name", "msdyn_amount"),
     )  # fmt: skip
     billed.subtract(_trace(row, "_msdyn_contractlineid_value", "msdyn_name") for row in posted)
@@ -95,7 +92,7 @@ def on_confirmed_invoices(dataverse: Dataverse, lines: Sequence[str]) -> set[byt
     linked = [(str(row[stone]), str(row[invoice])) for row in rows]
     invoices = dataverse.rows_where_in(
         "invoices", "invoiceid", sorted({each for _, each in linked}),
-        filter=f"msdyn_projectinvoicestatus ge {INVOICE_CONFIRMED}", select=("invoiceid",),
+        filter=f"msdyn_projectinvoicestatus ge {InvoiceStatus.CONFIRMED}", select=("invoiceid",),
     )  # fmt: skip
     confirmed = {str(row["invoiceid"]) for row in invoices}
     return {UUID(milestone).bytes for milestone, each in linked if each in confirmed}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from statecfg.clients.choices import BillingMethod, OrderType
 from statecfg.clients.dataverse import Dataverse
 from statecfg.clients.finance import Finance
 from statecfg.model.environment import Environment
@@ -24,10 +25,6 @@ from statecfg.resources.milestones.spec import MilestoneRow
 
 Row = Mapping[str, Any]
 
-WORK_BASED = 192350001
-"""msdyn_ordertype of a project contract and of a project invoice."""
-FIXED_PRICE = 192350001
-"""msdyn_billingmethod."""
 NOT_WON = frozenset({192350000, 192350001, 192350002, 192350005, 192350006})
 """msdyn_psastatusreason of a contract that can't be invoiced: Draft, In review, On hold, Lost, Abandoned."""
 ACTIVE = 192350002
@@ -98,7 +95,7 @@ def read_contracts(dataverse: Dataverse, finance: Finance, environment: Environm
         for row in (dataverse.rows("cdm_companies", select=(environment.columns.company_code,)) if company else ())
     }
     rows = dataverse.rows_where_in(
-        "salesorders", "ordernumber", wanted.contracts.values(), filter=f"msdyn_ordertype eq {WORK_BASED}",
+        "salesorders", "ordernumber", wanted.contracts.values(), filter=f"msdyn_ordertype eq {OrderType.WORK_BASED}",
         select=(*CONTRACT_COLUMNS, *company),
     )  # fmt: skip
     bare = [_contract(row, currencies, codes, company) for row in rows]
@@ -225,7 +222,7 @@ def _line(row: Row) -> _Line:
         description=str(row["productdescription"] or ""),
         number="" if number is None else str(number),
         project=str(row["_msdyn_project_value"] or ""),
-        fixed_price=row["msdyn_billingmethod"] == FIXED_PRICE,
+        fixed_price=row["msdyn_billingmethod"] == BillingMethod.FIXED_PRICE,
         amount=_contracted(row),
     )
 

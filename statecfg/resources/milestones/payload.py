@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from statecfg.clients.choices import MilestoneStatus, TransactionClass
 from statecfg.model.environment import Environment
 from statecfg.model.records import Record
 from statecfg.resources.milestones.assess import digest
@@ -18,8 +19,6 @@ from statecfg.resources.milestones.key import Keys, id_text, row_text
 
 ID = "msdyn_contractlinescheduleofvalueid"
 STATUS = "msdyn_invoicestatus"
-READY = 192350001
-CLASS_MILESTONE = 192350003
 ETAG = "@odata.etag"
 """Stands among a record's values for the If-Match of its request; it is not sent as a column."""
 
@@ -33,8 +32,8 @@ def created(match: Match, environment: Environment, columns: frozenset[str], key
         ID: id_text(match.id),
         "msdyn_name": row.name,
         "msdyn_amount": money(row.amount, contract.precision),
-        STATUS: READY,
-        "msdyn_transactionclassification": CLASS_MILESTONE,
+        STATUS: int(MilestoneStatus.READY),
+        "msdyn_transactionclassification": int(TransactionClass.MILESTONE),
         "msdyn_transactiontypecode": environment.columns.transaction_type,
         "msdyn_contract@odata.bind": f"/salesorders({contract.id})",
         "msdyn_ContractLineId@odata.bind": f"/salesorderdetails({line.id})",
@@ -63,7 +62,7 @@ def touched(match: Match, keys: Keys) -> Record:
     For one that is ready already this is a PATCH of one unchanged column (rules 4.3).
     """
     before = f"{digest(match.id, match.entry):032x}"
-    values = {ETAG: f'W/"{match.entry.version}"', STATUS: READY}
+    values = {ETAG: f'W/"{match.entry.version}"', STATUS: int(MilestoneStatus.READY)}
     return Record(keys.words(row_text(match.row)), id_text(match.id), before, values, match.row.row)
 
 

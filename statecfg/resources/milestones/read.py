@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from statecfg.clients.choices import MilestoneStatus, TransStatus
 from statecfg.clients.dataverse import Dataverse
 from statecfg.clients.finance import Finance
 from statecfg.model.address import Address
@@ -35,10 +36,8 @@ from statecfg.resources.milestones.live import (
 )
 
 SET = "msdyn_contractlinescheduleofvalues"
-STATUS_BASE = 192350000
-"""msdyn_invoicestatus of a milestone that is not ready; the three that follow count up from it."""
 FINANCE_SET = "ProjectContractLineMilestones"
-STATUSES: Mapping[str, int] = {"NoStatus": NO_STATUS, "Invoiced": INVOICED}
+STATUSES: Mapping[str, int] = {TransStatus.NO_STATUS: NO_STATUS, TransStatus.INVOICED: INVOICED}
 """ProjTransStatus by member; any other member is OTHER. Source: reference/finance-and-operations.md, 9.2."""
 INVOICE_LINES = "DocumentProjInvoiceOnAccLines"
 INVOICE_DAY = "msdyn_invoicedate"
@@ -260,7 +259,7 @@ def dataverse_facts(row: Row, currencies: Mapping[str, str], day: str) -> Entry:
     status = row["msdyn_invoicestatus"]
     shown = row.get(day) or row.get(INVOICE_DAY)
     return Entry(
-        status=int(status) - STATUS_BASE if status is not None else 0,
+        status=int(status) - MilestoneStatus.NOT_READY if status is not None else 0,
         amount=row["msdyn_amount"],
         tax=row["msdyn_tax"],
         currency=currencies.get(str(row["_transactioncurrencyid_value"]), ""),

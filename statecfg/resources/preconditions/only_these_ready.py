@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from statecfg.clients.choices import MilestoneStatus
 from statecfg.model.declared import Requirement, Seen
 from statecfg.model.kind import Check
 from statecfg.model.plan import Finding
-from statecfg.resources.invoices.wire import STATUS_READY, Books
+from statecfg.resources.invoices.wire import Books
 from statecfg.resources.milestones.live import ContractInfo, MilestonesLive
 from statecfg.resources.services import Services
 
@@ -65,7 +66,7 @@ def _time(books: Books, contracts: Iterable[ContractInfo]) -> Iterator[str]:
 
 def _milestones(books: Books, contracts: Iterable[ContractInfo], lives: Iterable[MilestonesLive]) -> Iterator[str]:
     by_id, known = {contract.id: contract for contract in contracts}, list(lives)
-    for contract_id, stones in books.stones(list(by_id), (STATUS_READY,)).items():
+    for contract_id, stones in books.stones(list(by_id), (MilestoneStatus.READY,)).items():
         for stone in stones:
             if not any(live.owns(stone.id) for live in known):
                 yield f"{by_id[contract_id].number}: milestone {stone.name}"
