@@ -4,7 +4,6 @@ it that world comes to harm, which is seen in the sandbox's own rows and books."
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.harm import invoices, statuses, without
 from tests.end_to_end.meddling import MILESTONE, Meddler
-from tests.end_to_end.rig import Rig, codes, said
+from tests.end_to_end.rig import codes, said
 from tests.end_to_end.stage import Stage, staged
 from tests.foreign.client import ACTUALS, INVOICES, MILESTONES, NOT_READY, READY, STOPPED
 from tests.foreign.damage import damage
@@ -146,23 +146,6 @@ def test_a_precondition_of_the_cutover_blocks_before_the_first_write(others: Med
     assert rig.writes() == []
 
 
-def without(others: Meddler, *checks: str) -> Rig:
-    """The rig with these checks left out."""
-    others.rig.disabled = frozenset(checks)
-    return others.rig
-
-
-def statuses(others: Meddler) -> dict[str, str]:
-    """The status in F&O of every milestone of the file that is there, by contract and name."""
-    names = {(row["contract"], row["name"]) for row in others.cutover.rows()}
-    rows = others.rig.find("fo.ProjectContractLineMilestones")
-    return {
-        f"{row['ProjectContractId']} / {row['Description']}": row["TransStatus"]
-        for row in rows
-        if (row["ProjectContractId"], row["Description"]) in names
-    }
-
-
 def test_without_finance_version_the_first_milestone_arrives_open(others: Meddler) -> None:
     old_finance(others)
     result = without(others, "finance_version").apply("cutover")
@@ -188,14 +171,7 @@ def test_without_background_operations_invoices_are_asked_for_and_never_made(oth
     result = rig.apply("cutover")
     assert result.exit_code != 0
     assert set(statuses(others).values()) == {"Invoiced"}, said(result)
-    assert drafts(others) == {}
-
-
-def drafts(others: Meddler) -> dict[str, int]:
-    """How many invoices, of whatever status, each contract of the file has."""
-    orders = {row["salesorderid"]: row["ordernumber"] for row in others.rig.find("salesorder")}
-    numbers = [orders[row["salesorderid"]] for row in others.rig.find("invoice")]
-    return dict(Counter(number for number in numbers if number in others.cutover.contracts()))
+    assert invoices(others) == {}
 
 
 def test_without_target_mapping_the_map_is_left_standing_on_the_cutover_version(others: Meddler) -> None:
@@ -221,7 +197,7 @@ def test_without_the_look_for_lines_a_contract_is_refused_in_the_middle(others: 
     result = without(others, "financial_dimensions").apply("cutover")
     assert result.exit_code == 3, said(result)
     assert {name.partition(" / ")[0] for name in statuses(others)} == {"CON-0001", "CON-0002"}
-    assert drafts(others) == {"CON-0001": 1, "CON-0002": 1}, said(result)
+    assert invoices(others) == {"CON-0001": 1, "CON-0002": 1}, said(result)
 
 
 def test_without_linked_legal_entities_one_that_is_at_work_has_a_milestone_counted_as_invoiced(others: Meddler) -> None:
@@ -250,7 +226,7 @@ def test_without_only_these_ready_the_plan_promises_an_invoice_that_a_fence_then
     assert not rig.plan("cutover").blocked
     result = rig.apply("cutover")
     assert result.exit_code == 7, said(result)
-    assert drafts(others) == {"CON-0002": 1, "CON-0003": 1}
+    assert invoices(others) == {"CON-0002": 1, "CON-0003": 1}
 
 
 def test_without_no_dataverse_invoice_run_the_run_takes_a_contract_half_loaded(others: Meddler) -> None:
