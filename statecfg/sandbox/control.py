@@ -57,7 +57,7 @@ class Control:
         self._world = world
         self._log = log
         self._handlers: dict[tuple[str, str], Handler] = {}
-        self.register("settings", "GET", lambda call: world.settings.shown())
+        self.register("settings", "GET", self._settings)
         self.register("settings", "PATCH", self._change_settings)
         self.register("faults", "GET", lambda call: world.faults.shown())
         self.register("faults", "POST", self._add_fault)
@@ -95,6 +95,11 @@ class Control:
         except Exception as crash:
             return json_answer({"error": repr(crash), "trace": traceback.format_exc()}, 500)
         return json_answer(value)
+
+    def _settings(self, call: Call) -> Any:
+        """`GET settings`: values by name; `GET settings/meanings`: with default and meaning."""
+        settings = self._world.settings
+        return settings.described() if call.rest == "meanings" else settings.shown()
 
     def _change_settings(self, call: Call) -> Any:
         try:

@@ -59,6 +59,8 @@ class Kernel:
         self.log = RequestLog()
         self.control = Control(world, self.log)
         self.services: dict[str, Service] = {}
+        # What people look at with a browser, by path; no service's business, so neither logged nor hit by faults.
+        self.pages: dict[str, Callable[[Request], Answer]] = {}
         self.crashes: list[str] = []
         self.expire_token: Callable[[str], None] = lambda token: None
         self._editors: dict[str, Editor] = {}
@@ -74,7 +76,7 @@ class Kernel:
 
     def arrive(self, request: Request) -> Arrival:
         """Note which faults hit a request."""
-        if request.trusted or request.path.startswith(PREFIX):
+        if request.trusted or request.path.startswith(PREFIX) or self._page(request):
             return Arrival(request, ())
         met = self.world.faults.meeting(request.service, request.method, request.target, request.body)
         return Arrival(request, tuple(met))
@@ -82,6 +84,9 @@ class Kernel:
     def perform(self, arrival: Arrival) -> Outcome:
         """Handle a request and note it; never raises."""
         request = arrival.request
+        page = self._page(request)
+        if page is not None:
+            return Outcome(page(request))
         if request.path.startswith(PREFIX):
             return Outcome(self.control.answer(request))
         at = self.world.timestamp()
@@ -102,6 +107,9 @@ class Kernel:
         if not fitting:
             raise ControlError(f"nobody edits table {table!r}")
         return self._editors[fitting[-1]](self.world, wanted)
+
+    def _page(self, request: Request) -> Callable[[Request], Answer] | None:
+        return self.pages.get(request.path) if request.method == "GET" and not request.trusted else None
 
     def _performed(self, request: Request, arrival: Arrival) -> Outcome:
         for fault in arrival.of("before"):

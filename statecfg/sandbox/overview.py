@@ -7,6 +7,10 @@ from typing import Any
 
 from statecfg.sandbox.dualwrite import codes
 from statecfg.sandbox.dualwrite.catalog import CUTOVER_MAPS
+from statecfg.sandbox.dualwrite.mapping import mapping_from
+from statecfg.sandbox.dualwrite.settings import WITNESSES
+from statecfg.sandbox.dualwrite.tables import TEMPLATES
+from statecfg.sandbox.dualwrite.witnesses import SILENT, said
 from statecfg.sandbox.finance.catalog import PROPOSALS, table_of
 from statecfg.sandbox.finance.importing import STAGING
 from statecfg.sandbox.kernel import Kernel
@@ -31,17 +35,33 @@ def overview(kernel: Kernel) -> dict[str, Any]:
     every = {each["name"]: each for each in kernel.control.call("maps", "GET")}
     with kernel.world.reading() as tx:
         counts = _counts(tx)
+        maps = {name: _map(tx, name, every[name]) for name in CUTOVER_MAPS if name in every}
     return {
-        "maps": {name: _map(every[name]) for name in CUTOVER_MAPS if name in every},
+        "maps": maps,
         "counts": counts,
         "requests": len(kernel.log.entries()),
         "crashes": len(kernel.crashes),
     }
 
 
-def _map(told: Mapping[str, Any]) -> dict[str, Any]:
-    said = {witness: STATES.get(state, state) for witness, state in told["witnesses"].items()}
-    return {"active": told["active"], "runs": told["runs"], **said}
+def _map(tx: Tx, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    states = {witness: STATES.get(state, state) for witness, state in told["witnesses"].items()}
+    waiting = {kind: told[kind] for kind in ("queued", "backlog", "catch_up_errors")}
+    versions = {witness: _version(tx, witness, name) for witness in WITNESSES if states[witness] != SILENT}
+    return {"active": told["active"], "runs": told["runs"], **states, "versions": versions, **waiting}
+
+
+def _version(tx: Tx, witness: str, name: str) -> dict[str, Any]:
+    """The version that a witness tells of, and whether the lines it tells of carry the transaction status."""
+    tidings = said(tx, witness, name)
+    template = tx.get(TEMPLATES, tidings.template) if tidings.template else None
+    text = tidings.mapping or (template["mapping"] if template else None)
+    lines = mapping_from(text).lines if text else ()
+    return {
+        "version": f"{template['author']} {template['version']}" if template else None,
+        "lines": len(lines),
+        "transaction_status": any(line.finance.upper() == "TRANSSTATUS" for line in lines),
+    }
 
 
 def _counts(tx: Tx) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from statecfg.sandbox.wire import Request
@@ -47,6 +48,11 @@ class RequestLog:
         """The kept entries with a greater number, oldest first."""
         with self._lock:
             return [entry for entry in self._entries if entry["number"] > after]
+
+    def last(self, count: int) -> list[dict[str, Any]]:
+        """The newest entries, oldest first."""
+        with self._lock:
+            return list(islice(reversed(self._entries), count))[::-1]
 
     def clear(self) -> None:
         """Forget everything; numbers go on."""

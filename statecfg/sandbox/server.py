@@ -22,6 +22,7 @@ from statecfg.sandbox.dualwrite.seed import originals
 from statecfg.sandbox.kernel import Kernel
 from statecfg.sandbox.listeners import Listeners, bound_sockets
 from statecfg.sandbox.overview import overview
+from statecfg.sandbox.page import offer as offer_page
 from statecfg.sandbox.seeding import fit, generate, legacy
 from statecfg.sandbox.seeding.addresses import DETAILS_FILE, SERVICES, Addresses
 from statecfg.sandbox.seeding.departures import widened
@@ -136,6 +137,7 @@ class Sandbox:
         control.register("process", "GET", lambda call: {"pid": os.getpid(), "dir": str(self.directory)})
         control.register("status", "GET", lambda call: overview(self.kernel))
         control.register("seed", "POST", self._reseed_call)
+        offer_page(self.kernel, lambda: self.details)
         listeners = Listeners(self.kernel, sockets, certificates(self.directory))
         listeners.start()
         self._closing.callback(self.world.close)

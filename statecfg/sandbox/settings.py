@@ -74,6 +74,13 @@ class Settings:
         """Take over values read back from the store, as after a restored snapshot."""
         self._values = dict(values)
 
+    def described(self) -> list[dict[str, Any]]:
+        """Every declared setting: name, default, present value, meaning."""
+        return [
+            {"name": each.name, "default": each.default, "value": self[each.name], "meaning": each.meaning}
+            for each in self
+        ]
+
     def shown(self) -> dict[str, Any]:
         """Every setting with its present value."""
         names = {setting.name for setting in self} | set(self._values)

@@ -24,6 +24,7 @@ def started_lines(directory: Path, details: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {'world':<24}{_world(world)}"
     for name, key in SERVICES:
         yield f"  {name:<24}{details[key]}"
+    yield f"  {'a page to look at it':<24}{details['dataverse_url']}/"
     yield f"  {'legacy export':<24}{directory / 'data' / 'milestones.csv'}"
     if world["unusable"]:
         rows = _counted(world["unusable"], "row")
