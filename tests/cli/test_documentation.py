@@ -57,8 +57,9 @@ def test_commands_and_options_that_a_page_shows_exist(page: Path) -> None:
     for words in commands_in(page.read_text(encoding="utf-8")):
         assert words[0] in COMMANDS, " ".join(words)
         found = command(words[0])
-        if isinstance(found, click.Group) and len(words) > 1 and words[1] in found.commands:
-            found = found.commands[words[1]]
+        for word in words[1:]:
+            if isinstance(found, click.Group) and word in found.commands:
+                found = found.commands[word]
         known = {option for parameter in found.params for option in parameter.opts} | {"-h", "--help"}
         given = {word.split("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)}
         assert given <= known, " ".join(words)
