@@ -6,6 +6,7 @@ Source of columns and option values: reference/project-operations.md, "Dataverse
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -156,7 +157,8 @@ class DataverseRows:
 
     def _organization(self) -> list[Row]:
         base = self.id("currency", "USD")
-        return [{"organizationid": self.people.organization, "name": "contoso", "basecurrencyid": base}]
+        # An id of its own for each planted world: what was recorded of an earlier one must not be taken for this one.
+        return [{"organizationid": str(uuid.uuid4()), "name": "contoso", "basecurrencyid": base}]
 
     def _users(self) -> Iterator[Row]:
         people = self.people

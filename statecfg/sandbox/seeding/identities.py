@@ -42,7 +42,6 @@ class Identities:
     seed: int
     tenant: str
     environment: str
-    organization: str
     business_unit: str
     client_id: str
     client_secret: str
@@ -75,7 +74,6 @@ def identities(seed: int) -> Identities:
         seed=seed,
         tenant=made("tenant"),
         environment=made("environment"),
-        organization=made("organization"),
         business_unit=made("business unit"),
         client_id=made("client"),
         client_secret=f"sandbox-secret-{uuid.UUID(made('secret')).hex}",
