@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.end_to_end.harm import invoices, statuses, without
 from tests.end_to_end.meddling import MILESTONE, Meddler
-from tests.end_to_end.rig import codes, said
+from tests.end_to_end.rig import STATES, codes, said
 from tests.end_to_end.stage import Stage, staged
 from tests.foreign.client import ACTUALS, INVOICES, MILESTONES, NOT_READY, READY, STOPPED
 from tests.foreign.damage import damage
@@ -133,6 +134,25 @@ CASES = (
     Case("no_async_integration", "async-integration", asynchronous),
     Case("no_async_integration", "async-backlog", backlog_waiting),
 )
+
+
+AT_THE_RESTART = {"phase_complete", "no_foreign_writes", "nothing_pending"}
+"""Preconditions of `restored` and `abandoned`; test_removed_fences.py has them."""
+INFORMATION = {"neighbour_maps"}
+
+
+def test_every_precondition_of_the_shipped_states_has_its_tests() -> None:
+    declared = [YAML(typ="safe").load(file.read_text("utf-8")) for file in STATES.glob("*.yml")]
+    names = {name for phase in declared for requirement in phase["requires"] for name in requirement}
+    assert names == {case.check for case in CASES} | AT_THE_RESTART | INFORMATION
+
+
+def test_other_maps_are_shown_and_never_block(others: Meddler) -> None:
+    neighbour = "salesorders - Project contract headers"
+    others.client.stop(neighbour)
+    plan = others.rig.plan("cutover")
+    (finding,) = (finding for finding in plan.findings if finding.code == "neighbour-maps")
+    assert (finding.severity, neighbour in finding.details, plan.blocked) == ("info", True, False)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)

@@ -198,6 +198,24 @@ class Cutover:
         self.client.create("msdyn_actuals", hours(key, orders[contract]["salesorderid"], line, amount))
         return key
 
+    def hours_on_draft(self, contract: str, amount: int) -> Row:
+        """Hours that somebody puts on a contract's draft, as the Web API takes them."""
+        invoice = self.invoices[contract]
+        line = self.client.rows("invoicedetails", filter=f"_invoiceid_value eq {invoice}")[0]
+        order = next(row["salesorderid"] for row in self.orders() if row["ordernumber"] == contract)
+        return {
+            "msdyn_description": "Workshop",
+            "msdyn_amount": amount,
+            "msdyn_tax": 0,
+            "msdyn_extendedamount": amount,
+            "msdyn_transactiontypecode": BILLED_SALES,
+            "msdyn_transactionclassification": CLASS_TIME,
+            "msdyn_Invoice@odata.bind": f"/invoices({invoice})",
+            "msdyn_InvoiceLineId@odata.bind": f"/invoicedetails({line['invoicedetailid']})",
+            "msdyn_SalesContract@odata.bind": f"/salesorders({order})",
+            "msdyn_SalesContractLineId@odata.bind": f"/salesorderdetails({line['_salesorderdetailid_value']})",
+        }
+
 
 def milestone(key: str, line: Row, row: Mapping[str, str], status: int) -> Row:
     """A milestone as the Web API takes it. Amounts of the export have two decimals, which a float carries exactly."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.foreign.client import ACTUALS, CREATED, INVOICES, MILESTONES, POSTED, THREE, Refused
+from tests.foreign.client import ACTUALS, CLASS_TIME, CREATED, INVOICES, MILESTONES, POSTED, THREE, Refused
 from tests.foreign.damage import Damage, damage
 from tests.foreign.procedure import Cutover
 
@@ -184,6 +184,23 @@ def test_other_ready_hours_are_swept_in_and_never_billed_in_finance(cutover: Cut
     assert Decimal(invoice["totalamount"]) == cutover.billed()[contract] + 80
     (entry,) = cutover.client.rows("msdyn_actuals", filter=f"msdyn_actualid eq {hours}")
     assert entry["msdyn_billingstatus"] == 192350002, "it counts as posted, so no later invoice takes it"
+
+
+def test_hours_put_on_a_draft_are_confirmed_with_it_and_never_billed_in_finance(cutover: Cutover) -> None:
+    contract = cutover.contracts()[0]
+
+    def wrong() -> None:
+        loaded(cutover, *THREE)
+        cutover.create_invoices()
+        cutover.client.create("msdyn_invoicelinetransactions", cutover.hours_on_draft(contract, 80))
+        cutover.confirm()
+        cutover.restore()
+
+    assert posted(cutover, wrong) == Damage((), {})
+    ours = f"_msdyn_invoice_value eq {cutover.invoices[contract]} and msdyn_transactionclassification eq {CLASS_TIME}"
+    (billed,) = cutover.client.rows("msdyn_actuals", filter=ours)
+    assert (billed["msdyn_description"], Decimal(billed["msdyn_amount"])) == ("Workshop", 80)
+    assert billed["msdyn_vouchernumber"] is None
 
 
 def test_a_migrated_invoice_revised_later_posts_its_credit_and_itself(cutover: Cutover) -> None:
