@@ -17,6 +17,10 @@ Ask = Callable[[Finding], str | None]
 """Puts a finding to a person and returns `who: words`, or None if they won't say."""
 
 
+VOUCHER = "voucher."
+"""Begins the NAME of an explanation of a ledger entry that is not the cutover's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answers:
     """Where answers come from. given: NAME -> `who: words` of `--attest`. ask: a person at a terminal, or None."""
@@ -46,6 +50,14 @@ def answered(findings: Iterable[Finding], known: Sequence[Attestation], answers:
         options = " ".join(f'--attest {finding.code}="NAME: WORDS"' for finding in unanswered)
         raise Blocked("someone must answer for what can't be read here", unanswered, do=f"add {options}")
     return tuple(attestation for _, attestation in new if attestation)
+
+
+def explanations(answers: Answers, known: Sequence[Attestation]) -> tuple[Attestation, ...]:
+    """What somebody says unasked of entries in the ledger: `--attest voucher.NUMBER="NAME: WHY"` (rules 7.2)."""
+    said = {a.name for a in known}
+    names = [name for name in answers.given if name.startswith(VOUCHER) and name not in said]
+    made = [_answer(Finding("ask", name, name), answers) for name in names]
+    return tuple(attestation for attestation in made if attestation)
 
 
 def is_known(finding: Finding, known: Iterable[Attestation]) -> bool:

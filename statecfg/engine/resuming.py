@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from statecfg.engine import planner, run
-from statecfg.engine.attesting import answered
+from statecfg.engine.attesting import answered, explanations
 from statecfg.engine.journal import Journal
 from statecfg.engine.lock import Lock
 from statecfg.engine.run import Order, Outcome, Scene
@@ -49,7 +49,8 @@ def _resume(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock
         )
     outcome.findings = run.look_at_checks(scene, seen) if left.steps else ()
     run.refuse_blocked((*outcome.findings, *left.findings))
-    scene.book.attest(answered(outcome.findings, run.known(scene), order.answers))
+    answers = answered(outcome.findings, run.known(scene), order.answers)
+    scene.book.attest((*answers, *explanations(order.answers, run.known(scene))))
     journal.reopen(order.run)
     rest = replace(order.plan, steps=left.steps, world=left.world, findings=left.findings, passed="")
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from statecfg.engine import planfile, planner, reading
 from statecfg.engine.applier import Applier
-from statecfg.engine.attesting import Answers, answered, is_known
+from statecfg.engine.attesting import Answers, answered, explanations, is_known
 from statecfg.engine.guard import Guard
 from statecfg.engine.journal import Journal
 from statecfg.engine.lock import Lock, held
@@ -198,7 +198,7 @@ def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock:
     refuse_blocked((*outcome.findings, *now.findings))
     answers = answered([*outcome.findings, *order.plan.findings], known(scene), order.answers)
     _open_window(scene, order, seen, outcome)
-    scene.book.attest(answers)
+    scene.book.attest((*answers, *explanations(order.answers, known(scene))))
     begun = scene.book.current
     if begun:
         scene.book.keep(begun.with_begun(scene.phase.name, scene.now()))

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from statecfg.model.declared import Requirement, Seen
 from statecfg.model.kind import Invariant
 from statecfg.model.plan import Finding
-from statecfg.resources.invariants.evidence import moved, not_looked_at, unchanged
+from statecfg.resources.invariants.evidence import Entry, explained, moved, not_looked_at, sifted, unchanged
 from statecfg.resources.milestones.live import MilestonesLive
 from statecfg.resources.services import Services
 
@@ -50,13 +50,16 @@ class CustomerTransactions(Invariant):
             production = self._services.environment.is_production
             yield not_looked_at(CODE, TITLE, "there is no baseline of this window", production=production)
             return
-        new = [words for company, mark in baseline["marks"].items() for words in self._new(company, mark)]
+        entries = [entry for company, mark in baseline["marks"].items() for entry in self._new(company, mark)]
+        new, known = sifted(entries, self._services.window())
+        if known:
+            yield explained(CODE, TITLE, known)
         changed = list(self._changed(baseline["open"]))
         if new:
             yield moved(CODE, TITLE, f"{len(new)} new customer transactions", new)
         if changed:
             yield moved("customer-balances", TITLE, f"{len(changed)} open balances changed", changed)
-        if not new and not changed:
+        if not new and not changed and not known:
             yield unchanged(CODE, TITLE, f"unchanged in {', '.join(baseline['marks'])}")
 
     def _mark(self, company: str) -> dict[str, int]:
@@ -70,7 +73,7 @@ class CustomerTransactions(Invariant):
         last = next((int(row["SysRecId"]) for row in rows), 0)
         return {"last": last, "count": self._services.finance.count("CustTransactions", f"dataAreaId eq '{company}'")}
 
-    def _new(self, company: str, mark: Mapping[str, int]) -> Iterator[str]:
+    def _new(self, company: str, mark: Mapping[str, int]) -> Iterator[Entry]:
         rows = self._services.finance.rows(
             "CustTransactions",
             select=["SysRecId", "Voucher", "AccountNum", "AmountCur", "CurrencyCode", "Invoice"],
@@ -78,12 +81,13 @@ class CustomerTransactions(Invariant):
         )
         for row in rows:
             amount = f"{row['AmountCur']:,.2f} {row['CurrencyCode']}"
-            yield f"voucher {row['Voucher']} in {company}, customer {row['AccountNum']}, {amount}, {row['Invoice']}"
+            words = f"voucher {row['Voucher']} in {company}, customer {row['AccountNum']}, {amount}, {row['Invoice']}"
+            yield Entry(words, str(row["Voucher"]))
         count = self._services.finance.count(
             "CustTransactions", f"dataAreaId eq '{company}' and SysRecId le {mark['last']}"
         )
         if count != mark["count"]:
-            yield f"{company}: {count} transactions up to record {mark['last']}, there were {mark['count']}"
+            yield Entry(f"{company}: {count} transactions up to record {mark['last']}, there were {mark['count']}")
 
     def _open(self, customers: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Decimal]:
         wanted = set(customers)

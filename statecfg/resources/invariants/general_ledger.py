@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from statecfg.model.declared import Requirement, Seen
 from statecfg.model.kind import Invariant
 from statecfg.model.plan import Finding
-from statecfg.resources.invariants.evidence import moved, not_looked_at, unchanged
+from statecfg.resources.invariants.evidence import Entry, explained, moved, not_looked_at, sifted, unchanged
 from statecfg.resources.services import Services
 
 TITLE = "GL"
@@ -53,15 +53,18 @@ class GeneralLedger(Invariant):
             production = self._services.environment.is_production
             yield not_looked_at(CODE, TITLE, "there is no baseline of this window", production=production)
             return
-        new = [
-            words
+        entries = [
+            entry
             for company, marks in baseline.items()
             for name in VOUCHERS
-            for words in self._new(name, company, marks["ledger"], marks[name])
+            for entry in self._new(name, company, marks["ledger"], marks[name])
         ]
+        new, known = sifted(entries, self._services.window())
+        if known:
+            yield explained(CODE, TITLE, known)
         if new:
             yield moved(CODE, TITLE, f"{len(new)} new journal entries", new)
-        else:
+        elif not known:
             yield unchanged(CODE, TITLE, f"unchanged in {', '.join(baseline)}")
 
     def _ledgers(self) -> dict[str, int]:
@@ -80,13 +83,13 @@ class GeneralLedger(Invariant):
         last = next((int(row["SourceKey"]) for row in rows), 0)
         return {"last": last, "count": self._services.finance.count(name, f"Ledger eq {ledger}")}
 
-    def _new(self, name: str, company: str, ledger: int, mark: Mapping[str, int]) -> Iterator[str]:
+    def _new(self, name: str, company: str, ledger: int, mark: Mapping[str, int]) -> Iterator[Entry]:
         voucher = VOUCHERS[name]
         rows = self._services.finance.rows(
             name, select=["SourceKey", voucher], filter=f"Ledger eq {ledger} and SourceKey gt {mark['last']}"
         )
         for row in rows:
-            yield f"voucher {row[voucher]} in {company}"
+            yield Entry(f"voucher {row[voucher]} in {company}", str(row[voucher]))
         count = self._services.finance.count(name, f"Ledger eq {ledger} and SourceKey le {mark['last']}")
         if count != mark["count"]:
-            yield f"{company}: {count} entries up to record {mark['last']}, there were {mark['count']}"
+            yield Entry(f"{company}: {count} entries up to record {mark['last']}, there were {mark['count']}")
