@@ -30,6 +30,12 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
+def money(amount: Decimal) -> str:
+    """An amount with two decimals at least, as people write it, and with every digit it has."""
+    whole, _, decimals = number(amount).partition(".")
+    return f"{whole}.{decimals.ljust(2, '0')}"
+
+
 def shown(value: Any) -> str:
     """A value of a difference: empty ones are told apart, money keeps its digits."""
     if value is None:
@@ -37,7 +43,7 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Decimal):
-        return number(value)
+        return money(value)
     return plain(value) if value != "" else "(empty)"
 
 

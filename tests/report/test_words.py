@@ -44,6 +44,7 @@ def test_counts_and_values() -> None:
     assert counted(1200, "entry", "entries") == "1,200 entries"
     assert shown(Decimal("922337203685476.99")) == "922,337,203,685,476.99"
     assert shown(Decimal("1000.10")) == "1,000.10"
+    assert [shown(Decimal(text)) for text in ("1.5", "-2000", "0.0001")] == ["1.50", "-2,000.00", "0.0001"]
     assert [shown(value) for value in (None, "", True, False, "x")] == ["(none)", "(empty)", "yes", "no", "x"]
     assert short_digest("9f3c" + "0" * 56 + "e1a2") == "9f3c...e1a2"
 

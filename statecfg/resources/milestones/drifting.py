@@ -65,14 +65,15 @@ def _of(match: Match, desired: Desired, live: MilestonesLive) -> Iterator[Findin
         severity, code, do = STANDING[match.verdict]
         what = f"{key} is {_standing(match.entry)}"
         changes = _statuses(match.entry)
-        yield Finding(severity, code, what, do, key, where, desired.address, changes=changes)
+        yield Finding(severity, code, what, do, "milestone", where, desired.address, changes=changes)
 
 
 def _complained(complaint: Complaint, match: Match, key: str, where: Source, desired: Desired) -> Finding:
     wording = WORDINGS[complaint.code]
     changes = _leaf(complaint, match) or (_statuses(match.entry) if match.verdict == "blocked" else ())
-    what = f"{key}: {wording.title}" + (f": {complaint.words}" if complaint.words else "")
-    return Finding(wording.severity, complaint.code, what, wording.do, key, where, desired.address, changes=changes)
+    what = f"{key}: {complaint.words or wording.title}"
+    title = wording.title
+    return Finding(wording.severity, complaint.code, what, wording.do, title, where, desired.address, changes=changes)
 
 
 def _leaf(complaint: Complaint, match: Match) -> tuple[FieldChange, ...]:
