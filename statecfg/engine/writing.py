@@ -1,8 +1,9 @@
 """Sending one step's stream of records: in batches, several at once, fenced, each intent noted before it leaves.
 
 Two rhythms. *Flowing*: batches start as soon as a worker is free, and the world is looked at again when the last look
-is older than `every_s`, and after any refusal. *Groups*: a look, a group at once, a look; nothing else in between.
-A refused batch is halved until the refused record stands alone; a lost answer is settled by looking.
+is older than `every_s`, after any refusal, and once after the last batch. *Groups*: a look, a group at once, a look;
+nothing else in between. A refused batch is halved until the refused record stands alone; a lost answer is settled by
+looking.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ class Writer:
                     self._collect(queue, batching)
         finally:
             self._drain(queue, batching)
+        if self.progress.since_look:
+            self._look_after(tuple(self.progress.since_look))
 
     def _next(self, queue: deque[Batch], records: Iterator[Record]) -> Batch:
         self._heed()
@@ -218,6 +221,7 @@ class Writer:
             self._result(future, batch, intent, queue, batching)
 
     def _look_after(self, group: Sequence[Record]) -> None:
+        """Whether all is still as it must be. Raises Blocked, naming what was sent since the last clean look."""
         breaches = [finding for finding in self.guard.after(self.step, group) if finding.blocks]
         if breaches:
             exposed = self.kind.exposed(self.step, group)

@@ -134,6 +134,15 @@ def test_what_a_fence_skips_is_left_out_and_named(tmp_path: Path) -> None:
     assert (progress.done, [refused.code for refused in progress.refused]) == (19, ["foreign-content"])
 
 
+def test_after_the_last_batch_the_world_is_looked_at_once_more(tmp_path: Path) -> None:
+    class Leaking(Service):
+        def aftermath(self, step: Step, batch: Sequence[Record]) -> tuple[Finding, ...]:
+            return BREACH.findings
+
+    with pytest.raises(Blocked, match=r"since the last look that was clean: r0, .*, r14\.$"):
+        a_writer(tmp_path, Leaking(), 15, FLOWING).write()
+
+
 def test_a_stop_is_heard_between_batches_and_leaves_nothing_unknown(tmp_path: Path) -> None:
     service = Service()
     writer = a_writer(tmp_path, service, 100, FLOWING, stopping=lambda: len(service.taken) >= 20)
