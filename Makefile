@@ -4,13 +4,15 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench clean
+.PHONY: help demo test test-clients lint check bench clean
 
 help:
 	@echo 'make demo    the whole cutover on a local stand-in, in under a minute'
 	@echo 'make test    the tests, over real sockets on loopback'
+	@echo 'make test-clients'
+	@echo '             clients of other people, unmodified, against the sandbox; needs Node and npm'
 	@echo 'make lint    format, ruff, mypy --strict, import contracts'
-	@echo 'make check   lint and test'
+	@echo 'make check   lint, test and test-clients'
 	@echo 'make bench   figures: start-up, planning, memory'
 	@echo 'make clean   remove what the others made'
 
@@ -26,16 +28,20 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2
 
+test-clients: $(READY)
+	@$(BIN)/python -m tests.third_party.packages
+	$(BIN)/python -m pytest tests/third_party
+
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 
-check: lint test
+check: lint test test-clients
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf .venv .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
