@@ -161,8 +161,13 @@ class App:
             made_at=_stamp(made_at),
             expires_at=_stamp(made_at + EXPIRES_AFTER),
             inputs=dict(self.project.digests),
-            options={"reopen": reopen} if reopen else {},
+            options={**({"reopen": reopen} if reopen else {}), "not_here": self._later(scene.phase)},
         )
+
+    def _later(self, phase: Phase) -> str:
+        """What the next phase is for, in its own words."""
+        following = self.project.states.phases.get(phase.next)
+        return following.description.rstrip(".") if following else ""
 
     def apply(
         self,

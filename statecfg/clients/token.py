@@ -28,6 +28,8 @@ GATEWAY_SCOPE = "https://IntegratorApp.com/.default"
 # A token is renewed this long before it ends, so that none runs out on its way.
 EARLY_S = 300.0
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+FIRST_TRIES = 4
+"""How often an authority is asked that has never answered in this process."""
 
 _TRANSIENT = frozenset({"temporarily_unavailable", "server_error", "service_unavailable", "request_timeout"})
 
@@ -166,10 +168,15 @@ class Tokens:
                 problem = str(outage)
                 if outage.tries is not None and attempt >= outage.tries:
                     raise self._away(credential, problem) from outage
-            if self._clock() + wait_s > deadline:
+            if self._clock() + wait_s > deadline or (attempt >= FIRST_TRIES and not self._ever_signed_in):
                 break
             self._sleep(wait_s)
         raise self._away(credential, problem)
+
+    @property
+    def _ever_signed_in(self) -> bool:
+        """Whether the authority has answered in this process: one that never did is not waited for long."""
+        return any(held.header for held in self._held.values())
 
     def _method(self, credential: Credential) -> SignInMethod:
         """How this credential signs in; services with the same client and secret share it."""

@@ -18,7 +18,7 @@ from statecfg.model.kind import CLEAR, Kind, Look, Observation, Receipt, Settlem
 from statecfg.model.plan import Change, Finding, Step, Summary, Unchanged, WorldLine
 from statecfg.model.records import Record
 from statecfg.model.window import Original
-from statecfg.resources.map import decide, drifting, fencing, findings, sending, stepping
+from statecfg.resources.map import decide, drifting, fencing, findings, rows, sending, stepping
 from statecfg.resources.map.originals import Resolution, resolve
 from statecfg.resources.map.reading import NO_MAPPING, Reader, seen_of
 from statecfg.resources.map.rows import canonical
@@ -160,6 +160,9 @@ class Maps(Kind):
         if original:
             words = f"{original.publisher} {original.number}, {original.running} ({original.said_by})"
             lines.append(("original", words))
+        if isinstance(desired.spec.version, VersionSpec) and desired.spec.version.number != value.version.number:
+            added = [rows.words(rows.declared(row, self._reader.enums())) for row in desired.spec.version.mappings]
+            lines.extend(("+ mapping", text) for text in added)
         return Summary(desired.address, tuple(lines))
 
     def world(self, desired: Desired, live: Live) -> Iterable[WorldLine]:
