@@ -11,8 +11,7 @@ from statecfg.model.window import Attestation
 from statecfg.report.apply_screen import outcome_lines
 from statecfg.report.finding_lines import finding_lines
 from statecfg.report.layout import blank, hanging, indented, line, style, table
-from statecfg.report.problem_lines import counts
-from statecfg.report.words import instant, short_digest
+from statecfg.report.words import counted, instant, short_digest
 
 PHASE_WORDS = {"not_begun": "not begun", "open": "OPEN", "complete": "complete", "passed": "passed"}
 
@@ -60,17 +59,18 @@ def run_table(runs: Iterable[RunSummary]) -> Iterator[Text]:
 
 
 def _run(run: RunSummary) -> tuple[str, ...]:
-    wrote = counts(_by_kind(run.counts)) if run.counts else "nothing"
-    return (run.run, run.phase, run.environment, instant(run.started_at), run.result.replace("_", " "), wrote)
+    result = run.result.replace("_", " ")
+    return (run.run, run.phase, run.environment, instant(run.started_at), result, wrote(run.counts))
 
 
-def _by_kind(written: Mapping[str, int]) -> Mapping[str, int]:
-    """{"milestones/x create": 5, "map/y stop": 1} -> {"milestones": 5, "map": 1}; other names stay as they are."""
-    kinds: dict[str, int] = {}
-    for name, count in written.items():
-        kind = f"{name.partition('/')[0].removesuffix('s')}s" if "/" in name else name
-        kinds[kind] = kinds.get(kind, 0) + count
-    return kinds
+DONE = {"create": "created", "set-ready": "set ready", "resend": "sent again", "confirm": "confirmed"}
+
+
+def wrote(written: Mapping[str, int]) -> str:
+    """{"milestones create": 1188, "invoices confirm": 40} -> "1,188 milestones created, 40 invoices confirmed"."""
+    parts = ((count, *name.partition(" ")[::2]) for name, count in written.items())
+    words = [f"{counted(count, kind.removesuffix('s'))} {DONE.get(verb, verb)}".rstrip() for count, kind, verb in parts]
+    return ", ".join(words) or "no records"
 
 
 def run_lines(run: RunSummary) -> Iterator[Text]:
@@ -85,7 +85,7 @@ def run_lines(run: RunSummary) -> Iterator[Text]:
         ("Result", run.result.replace("_", " ") + ("" if run.exit_code is None else f" (exit {run.exit_code})")),
         ("Plan", f"sha256 {short_digest(run.digest)}" if run.digest else "not recorded"),
         ("Reason", run.reason or "none given"),
-        ("Wrote", counts(run.counts) if run.counts else "nothing"),
+        ("Wrote", wrote(run.counts)),
     ]
     for name, words in rows:
         yield from hanging(Text(name, style=style("head")), words, at=13)

@@ -253,7 +253,7 @@ RUN = RunSummary(
     ended_at="2026-11-21T18:09:23+00:00",
     digest=SAVED.sha256,
     exit_code=7,
-    counts={"milestones": 1199, "invoices": 1},
+    counts={"milestones create": 1199, "invoices confirm": 1},
     steps=STOPPED.steps,
     attestations=(
         Attestation(
