@@ -22,7 +22,7 @@ Canonical = dict[str, list[dict[str, Any]]]
 # What services note for themselves; it tells how something was done, not what is.
 JOURNALS = frozenset(
     ("asyncoperation", "sdkmessage", "sdkmessagefilter", "solutioncomponent", "dataverse.deleted",
-     "po.details", "po.billed", "dw.requests",
+     "po.details", "po.billed", "po.headers", "po.parts", "dw.requests",
      "dw.restores", "dw.imports", "dw.syncruns", "dw.told")
 )  # fmt: skip
 _DROPPED = frozenset(

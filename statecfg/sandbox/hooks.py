@@ -16,6 +16,7 @@ Row = Mapping[str, Any]
 Pair = tuple[Row | None, Row | None]
 Listener = Callable[["Tx", str, str, Sequence[Pair]], None]
 Guard = Callable[["Tx", Row | None, Mapping[str, Any] | None], None]
+Divider = Callable[["Tx", Sequence[Mapping[str, Any]]], tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]]
 Watcher = Callable[[str, str, str], None]
 
 CREATE = "create"
@@ -50,6 +51,7 @@ class Hooks:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
         self._guards: dict[tuple[str, str], list[Guard]] = {}
+        self._dividers: dict[str, Divider] = {}
         self._watchers: list[Watcher] = []
 
     def on_changes(self, listener: Listener) -> None:
@@ -62,6 +64,20 @@ class Hooks:
         changes: what is written, all of it on create, None on delete. before: None on create.
         """
         self._guards.setdefault((table, operation), []).append(guard)
+
+    def on_dividing(self, table: str, divider: Divider) -> None:
+        """Have `divider(tx, rows)` say what is created instead of rows of this table.
+
+        It returns as many rows as it was given, and further ones that come with them; it may raise Refused.
+        """
+        self._dividers[table] = divider
+
+    def divided(
+        self, tx: Tx, table: str, rows: Sequence[Mapping[str, Any]]
+    ) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]:
+        """What is created where these rows were asked for, and what comes with them."""
+        divider = self._dividers.get(table)
+        return divider(tx, rows) if divider else (rows, ())
 
     def on_request(self, watcher: Watcher) -> None:
         """Have `watcher(service, method, path)` called before any service handles a request, outside transactions."""

@@ -10,7 +10,7 @@ from statecfg.sandbox.dataverse import catalog as dataverse
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.finance import catalog as finance
 from statecfg.sandbox.finance import writes
-from statecfg.sandbox.projops import codes, drafts, guards, jobs
+from statecfg.sandbox.projops import codes, drafts, guards, jobs, splitting
 from statecfg.sandbox.projops import tables as projops
 from statecfg.sandbox.world import World
 
@@ -33,7 +33,7 @@ def project_world(**settings) -> World:
     finance.define_tables(world)
     writes.declare_settings(world)
     projops.define_tables(world)
-    for part in (guards, drafts, jobs):
+    for part in (guards, drafts, jobs, splitting):
         part.register(world)
     with world.transaction() as tx:
         _masters(tx)

@@ -45,6 +45,9 @@ CALLS = {
     "POST device-approve": "approve a device code, or refuse it: `user_code`, `user`, `declined`",
     "POST credentials": "give an application a secret, a certificate or a federation: `client_id`, and one of them",
     "DELETE refresh-tokens": "make every refresh token worthless",
+    "GET headers": "milestone headers, of progress lines and of several customers, with their rows",
+    "POST headers": "add a schedule of values to a line: `contract`, `line`, `name`, `amount`, `tax`, `date`",
+    "POST next-invoice": "*Next %* of a `header`: `percent` or `amount` becomes ready, the rest stays",
     "GET process": "process id and directory",
     "POST seed": "another world: `contracts`, `milestones`, `seed`, `from_file`, ...",
 }

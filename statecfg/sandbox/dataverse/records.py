@@ -33,12 +33,16 @@ def create(tx: Tx, table: str, values: Changes) -> Row:
 
 
 def create_many(tx: Tx, table: str, rows: Iterable[Changes]) -> list[Row]:
-    """Create rows of one table, all or none; the listeners hear of them together. Raises Refused, PropagationFailed."""
+    """Create rows of one table, all or none; the listeners hear of them together. Raises Refused, PropagationFailed.
+
+    Returns the rows that were asked for; others may come with them, where an app divides what it is given.
+    """
     described = BY_NAME[table]
     facts = _Facts(tx)
-    created = [_created(tx, described, values, facts) for values in rows]
+    asked, further = tx.world.hooks.divided(tx, table, tuple(rows))
+    created = [_created(tx, described, values, facts) for values in (*asked, *further)]
     tx.world.hooks.after_changes(tx, table, CREATE, [(None, row) for row in created])
-    return created
+    return created[: len(asked)]
 
 
 def update(tx: Tx, table: str, key: str, changes: Changes) -> Row:

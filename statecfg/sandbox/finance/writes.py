@@ -16,6 +16,7 @@ from typing import Any
 from statecfg.sandbox.finance.catalog import COMPANY, NO_GUID, PROPOSALS, entity_sets, table_of
 from statecfg.sandbox.finance.money import to_accounting
 from statecfg.sandbox.hooks import CREATE, DELETE, UPDATE, Refused
+from statecfg.sandbox.projops import splitting
 from statecfg.sandbox.world import Row, Tx, World, quoted
 
 Values = Mapping[str, Any]
@@ -137,7 +138,17 @@ def _milestone(tx: Tx, values: Values) -> dict[str, Any]:
     row.setdefault("TransStatus", NO_STATUS)
     if row.get("ContractLineMilestoneGuid") in (None, NO_GUID):
         row["ContractLineMilestoneGuid"] = tx.world.new_guid()
-    return {**row, **_milestone_amounts(tx, row)}
+    return {**row, **_payer(tx, row), **_milestone_amounts(tx, row)}
+
+
+def _payer(tx: Tx, row: Values) -> dict[str, str]:
+    """The customer of a part of a divided milestone.
+
+    Its own column in Dataverse has no established name, so the map's line names the contract's customer for it.
+    """
+    customer = splitting.customer_of(tx, str(row.get("ContractLineMilestoneGuid")))
+    account = tx.get("account", customer) if customer else None
+    return {"CustomerAccountNumber": account["accountnumber"]} if account and "CustomerAccountNumber" in row else {}
 
 
 def _takes_status(tx: Tx) -> bool:
@@ -189,6 +200,7 @@ def _milestone_changes(tx: Tx, before: Values, changes: Values) -> dict[str, Any
     if not wanted:
         return {}
     _modifiable(before)
+    wanted |= _payer(tx, {**wanted, "ContractLineMilestoneGuid": before["ContractLineMilestoneGuid"]})
     if wanted.get("TransStatus") == INVOICED and tx.world.settings["finance.restamp"] == "refuse":
         raise Refused("", f"The status of transaction {before['TransactionId']} cannot be set by an update.")
     return {**wanted, **_milestone_amounts(tx, {**before, **wanted})}

@@ -13,6 +13,7 @@ from typing import Any
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.projops import billing, codes
 from statecfg.sandbox.projops.refusals import missing, refused
+from statecfg.sandbox.projops.splitting import customer_of
 from statecfg.sandbox.projops.tables import (
     ACTUAL,
     CONTRACT,
@@ -34,6 +35,7 @@ _ZERO = Decimal(0)
 def create_invoice(tx: Tx, contract_id: str) -> Row:
     """A draft invoice over everything that is ready on a contract, which moves on to "invoice created".
 
+    Where several customers pay there is a draft for each; the first is returned.
     Raises Refused if there is nothing ready, or the contract can't be invoiced.
     """
     contract = billable_contract(tx, contract_id)
@@ -41,13 +43,37 @@ def create_invoice(tx: Tx, contract_id: str) -> Row:
     if not milestones and not actuals:
         raise refused(f"There are no transactions ready to invoice on project contract {contract['ordernumber']}.")
     with acting():
-        invoice = records.create(tx, INVOICE, _header(tx, contract))
-        lines = _lines(tx, invoice, contract)
-        details = _details(tx, invoice, contract, lines, milestones, actuals)
-        _note(tx, details, milestones, actuals)
-        _schedules(tx, invoice, milestones)
-        _advance(tx, milestones, actuals)
-        return total(tx, invoice["invoiceid"])
+        drafts = [_draft(tx, *share) for share in _by_payer(tx, contract, milestones, actuals)]
+    return drafts[0]
+
+
+_Share = tuple[Row, Sequence[Row], Sequence[Row]]
+
+
+def _by_payer(tx: Tx, contract: Row, milestones: Sequence[Row], actuals: Sequence[Row]) -> list[_Share]:
+    """What goes onto a draft of its own: contract as billed, milestones, actuals; the contract's own customer first."""
+    if tx.world.settings["projops.drafts"] != "customer":
+        return [(contract, milestones, actuals)]
+    owner = contract["customerid"]
+    by_customer: dict[str, list[Row]] = {owner: []}
+    for row in milestones:
+        customer = customer_of(tx, row["msdyn_contractlinescheduleofvalueid"]) or owner
+        by_customer.setdefault(customer, []).append(row)
+    shares: list[_Share] = [(contract, by_customer.pop(owner), actuals)]
+    shares += [
+        ({**contract, "customerid": c, "customeridtype": "account"}, rows, ()) for c, rows in by_customer.items()
+    ]
+    return [share for share in shares if share[1] or share[2]]
+
+
+def _draft(tx: Tx, contract: Row, milestones: Sequence[Row], actuals: Sequence[Row]) -> Row:
+    invoice = records.create(tx, INVOICE, _header(tx, contract))
+    lines = _lines(tx, invoice, contract)
+    details = _details(tx, invoice, contract, lines, milestones, actuals)
+    _note(tx, details, milestones, actuals)
+    _schedules(tx, invoice, milestones)
+    _advance(tx, milestones, actuals)
+    return total(tx, invoice["invoiceid"])
 
 
 def billable_contract(tx: Tx, contract_id: str) -> Row:

@@ -1,7 +1,8 @@
-"""Names of the tables these rules work on, the settings they obey, and two tables of their own that no client sees.
+"""Names of the tables these rules work on, the settings they obey, and tables of their own that no client sees.
 
 The public metadata has no lookup from a line detail to its milestone; the product knows the way nevertheless, and so
 does the sandbox, in `po.details` (line detail -> what it bills) and `po.billed` (billed actual -> what it bills).
+`po.headers` and `po.parts` hold what divided milestones belong together.
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ ACTUAL = "msdyn_actual"
 SCHEDULE = "msdyn_contractlineinvoiceschedule"
 CONNECTION = "msdyn_transactionconnection"
 JOB = "asyncoperation"
+SPLITS = "msdyn_projectcontractsplitbillingrule"
 
 DETAILS = "po.details"
 BILLED = "po.billed"
+HEADERS = "po.headers"
+PARTS = "po.parts"
 
 _OWN = (
     Table(
@@ -40,7 +44,25 @@ _OWN = (
         (Column("actualid", "guid"), Column("milestoneid", "guid"), Column("detailid", "guid")),
         indexes=(("milestoneid",), ("detailid",)),
     ),
-)
+    Table(
+        HEADERS,
+        ("headerid",),
+        (
+            Column("headerid", "guid"), Column("kind", "string"), Column("name", "string"), Column("lineid", "guid"),
+            Column("amount", "money"), Column("nextpercent", "money"), Column("nextamount", "money"),
+        ),
+        indexes=(("name",), ("lineid",)),
+    ),
+    Table(
+        PARTS,
+        ("milestoneid",),
+        (
+            Column("milestoneid", "guid"), Column("headerid", "guid"), Column("customerid", "guid"),
+            Column("percent", "money"),
+        ),
+        indexes=(("headerid",),),
+    ),
+)  # fmt: skip
 
 _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("projops.strict", True, "whether milestones at 002 and 003 and confirming by PATCH are refused"),
@@ -50,6 +72,10 @@ _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("projops.async_confirm", False, "whether confirming an invoice only makes a system job that does it"),
     ("projops.job_delay_s", 1, "seconds such a system job takes"),
     ("projops.invoice_lines", 0, "lines an invoice may have to be confirmed; 0: no limit"),
+    ("projops.customer_split", "rows", "a milestone of a line with several customers: rows (one each) or whole"),
+    ("projops.split_rest", "first", "which customer's row takes what rounding leaves: first (greatest share) or last"),
+    ("projops.drafts", "customer", "creating an invoice where several customers pay: one draft a customer or contract"),
+    ("projops.progress_keeps", "rest", "which row stays the milestone it was when progress is split: rest or ready"),
     ("projops.mixed_tax", "refuse", "a milestone with tax and no amount: refuse or allow"),
 )  # fmt: skip
 

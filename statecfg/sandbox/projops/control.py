@@ -1,0 +1,78 @@
+"""What a person does on a progress line's schedule of values, which no established message offers.
+
+`GET headers`, `POST headers`, `POST next-invoice`, under the sandbox's own path.
+Source: reference/project-operations.md, 1.5 (P4.2 to P4.4) and 4.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from statecfg.sandbox.control import Control, ControlError
+from statecfg.sandbox.hooks import PropagationFailed, Refused
+from statecfg.sandbox.projops.splitting import add_header, headers, make_ready
+from statecfg.sandbox.projops.tables import CONTRACT, HEADERS, LINE
+from statecfg.sandbox.world import Tx, World
+
+
+def register(control: Control, world: World) -> None:
+    """Offer the calls."""
+    control.register("headers", "GET", lambda call: _headers(world))
+    control.register("headers", "POST", lambda call: _add(world, call.fields()))
+    control.register("next-invoice", "POST", lambda call: _next(world, call.fields()))
+
+
+def _headers(world: World) -> Any:
+    """Every header, of progress lines and of lines with several customers, with its rows."""
+    with world.reading() as tx:
+        return headers(tx)
+
+
+def _add(world: World, fields: Mapping[str, Any]) -> Any:
+    """A schedule of values on a line: {contract, line, name, amount, tax, date}."""
+    day = str(fields.get("date") or world.now().date())
+    amounts = {"msdyn_amount": _amount(fields, "amount"), "msdyn_tax": _amount(fields, "tax") or Decimal(0)}
+    if amounts["msdyn_amount"] is None or not fields.get("name"):
+        raise ControlError("a header needs a name and an amount")
+    values = {"msdyn_name": str(fields["name"]), "msdyn_invoicedate": f"{day}T00:00:00Z", "msdyn_milestonedate": day}
+    try:
+        with world.transaction() as tx:
+            return {"id": add_header(tx, _line(tx, fields), {**values, **amounts})}
+    except (Refused, PropagationFailed) as refusal:
+        raise ControlError(refusal.message, 409) from refusal
+
+
+def _next(world: World, fields: Mapping[str, Any]) -> Any:
+    """*Next %* or *Next amount*, and *Ready to invoice*: {header (id or name), percent or amount}."""
+    percent, amount = _amount(fields, "percent"), _amount(fields, "amount")
+    try:
+        with world.transaction() as tx:
+            return {"milestone": make_ready(tx, _header(tx, str(fields.get("header"))), percent=percent, amount=amount)}
+    except (Refused, PropagationFailed) as refusal:
+        raise ControlError(refusal.message, 409) from refusal
+
+
+def _amount(fields: Mapping[str, Any], name: str) -> Decimal | None:
+    value = fields.get(name)
+    try:
+        return None if value is None else Decimal(str(value))
+    except InvalidOperation as cause:
+        raise ControlError(f"{name} is a number, not {value!r}") from cause
+
+
+def _line(tx: Tx, fields: Mapping[str, Any]) -> str:
+    contracts = tx.find(CONTRACT, ordernumber=str(fields.get("contract")))
+    lines = tx.find(LINE, salesorderid=contracts[0]["salesorderid"]) if contracts else []
+    found = [line for line in lines if line["salesorderdetailname"] == fields.get("line")]
+    if not found:
+        raise ControlError(f"there is no line {fields.get('line')!r} on {fields.get('contract')!r}", 404)
+    return str(found[0]["salesorderdetailid"])
+
+
+def _header(tx: Tx, wanted: str) -> str:
+    found = tx.find(HEADERS, headerid=wanted) or tx.find(HEADERS, name=wanted)
+    if len(found) != 1:
+        raise ControlError(f"{len(found)} headers are called {wanted!r}", 404)
+    return str(found[0]["headerid"])
