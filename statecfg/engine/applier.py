@@ -19,7 +19,6 @@ from statecfg.model.kind import THE_STEP, Kinds, Observation, Receipt, Refused, 
 from statecfg.model.plan import Step
 from statecfg.model.results import StepOutcome, StepState
 
-
 NAMED = 5
 """Records that a step names of those it went on without; of more, the number is said."""
 
