@@ -45,7 +45,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 class Wrong:
     """One thing that is wrong. In the file: `columns` of the blamed row; in the environment: `edit`.
 
-    column: the heading to blame; says: what the message must name.
+    column: the heading to blame; says: what the message must name. all_of_contract: every row of that contract is
+    made wrong in the same way.
     """
 
     code: str
@@ -53,6 +54,14 @@ class Wrong:
     says: str
     columns: tuple[tuple[str, str], ...] = ()
     edit: Callable[[Rig, Row], None] = lambda rig, row: None
+    all_of_contract: bool = False
+
+    def spoil(self, rows: list[Row]) -> None:
+        """Make the blamed row wrong."""
+        contract = rows[BLAMED]["contract"]
+        for n, row in enumerate(rows):
+            if n == BLAMED or (self.all_of_contract and row["contract"] == contract):
+                row |= dict(self.columns)
 
 
 def add_customer(rig: Rig, row: Row) -> None:
@@ -101,7 +110,7 @@ def remove_project(rig: Rig, row: Row) -> None:
 IN_THE_ENVIRONMENT = {
     "unknown contract": Wrong("unknown-contract", "contract", "CON-9999", (("contract", "CON-9999"),)),
     "unknown line": Wrong("unknown-line", "line", "L99", (("line", "L99"),)),
-    "wrong currency": Wrong("currency-mismatch", "currency", "GBP", (("currency", "GBP"),)),
+    "wrong currency": Wrong("currency-mismatch", "currency", "GBP", (("currency", "GBP"),), all_of_contract=True),
     "more than contracted": Wrong(
         "contracted-amount-exceeded", "amount", "contracted", (("amount", "9999999.00"), ("tax", "0"))
     ),
@@ -118,7 +127,7 @@ def test_a_row_that_the_environment_cannot_take_is_named_and_nothing_is_written(
     rig, wrong = stage.take(), IN_THE_ENVIRONMENT[name]
     rows = export(rig)
     wrong.edit(rig, rows[BLAMED])
-    rows[BLAMED] |= dict(wrong.columns)
+    wrong.spoil(rows)
     path = give(rig, rows)
     result = rig.apply("cutover")
     assert result.exit_code == 7, said(result)
@@ -139,6 +148,7 @@ IN_THE_FILE = {
     "negative tax": Wrong("tax-negative", "tax", "-1", (("tax", "-1.00"),)),
     "tax without an amount": Wrong("tax-without-amount", "tax", "the amount is 0", (("amount", "0"), ("tax", "1.00"))),
     "no currency code": Wrong("currency-unknown", "currency", "DOLLAR", (("currency", "DOLLAR"),)),
+    "another currency than its contract": Wrong("two-currencies", "currency", "in USD", (("currency", "EUR"),)),
     "neither yes nor no": Wrong("unknown-word", "invoiced", "perhaps", (("invoiced", "perhaps"),)),
     "progress line": Wrong("progress-not-offered", "billing", "progress", (("billing", "progress"),)),
 }
@@ -149,7 +159,7 @@ def test_a_row_that_is_wrong_in_itself_is_named_and_nothing_is_contacted(stage: 
     rig, wrong = stage.take(), IN_THE_FILE[name]
     right = [{**row, "billing": "milestone"} for row in export(rig)]
     rows = [dict(row) for row in right]
-    rows[BLAMED] |= dict(wrong.columns)
+    wrong.spoil(rows)
     path = give(rig, rows, totals=right)
     with pytest.raises(DeclarationError) as caught:
         rig.apply("cutover")

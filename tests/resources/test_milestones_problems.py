@@ -55,6 +55,13 @@ def test_duplicates_name_both_rows_whatever_their_case_and_spaces() -> None:
     assert "rows 2 and 9" in problem.what
 
 
+def test_a_contract_has_one_currency_in_the_file() -> None:
+    rows = [a_row(), a_row(3, "Rate", contract="con-1 ", currency="EUR"), a_row(4, "Other", currency="usd")]
+    (problem,) = problems(desired(rows))
+    assert (problem.code, problem.where.line, problem.where.column) == ("two-currencies", 3, "currency")
+    assert "row 2" in problem.what
+
+
 def test_the_date_tells_repeated_names_apart_and_must_then_be_there() -> None:
     rows = [a_row(), a_row(3, date=None)]
     assert _found(*rows, key=("contract", "line", "name", "date")) == [("key-date-empty", 3, "date")]

@@ -10,7 +10,7 @@ from statecfg.model.address import Source
 from statecfg.model.declared import Desired
 from statecfg.model.errors import Problem
 from statecfg.resources.milestones.decide import is_invoiced
-from statecfg.resources.milestones.key import Keys, row_text
+from statecfg.resources.milestones.key import Keys, normal, row_text
 from statecfg.resources.milestones.spec import MilestoneRow, MilestonesSpec
 from statecfg.resources.milestones.wording import heading, money
 
@@ -38,7 +38,7 @@ def problems(desired: Desired) -> Iterator[Problem]:
 def _row_problems(desired: Desired, rows: Iterable[MilestoneRow], totals: _Totals) -> Iterator[Problem]:
     spec: MilestonesSpec = desired.spec
     path = desired.records.path if desired.records else ""
-    keys, seen = Keys("", spec.key), dict[bytes, int]()
+    keys, seen, currencies = Keys("", spec.key), dict[bytes, int](), dict[str, tuple[str, int]]()
 
     def told(row: int, name: str, code: str, what: str, do: str) -> Problem:
         return Problem(code, Source(path, row, heading(spec.columns, name)), what, do)
@@ -54,6 +54,11 @@ def _row_problems(desired: Desired, rows: Iterable[MilestoneRow], totals: _Total
         if first != row.row:
             what = f"rows {first} and {row.row} are the same milestone: {keys.words(row_text(row))}"
             yield told(row.row, spec.key[-1], "duplicate-row", what, _DUPLICATE)
+        elif _is_code(row.currency):
+            code, began = currencies.setdefault(normal(row.contract), (row.currency.upper(), row.row))
+            if code != row.currency.upper():
+                what = f"{row.currency}, but row {began} has contract {row.contract} in {code}"
+                yield told(row.row, "currency", "two-currencies", what, "a contract has one currency")
 
 
 _DUPLICATE = (
@@ -105,9 +110,13 @@ def _texts(row: MilestoneRow) -> Iterator[Said]:
             yield name, "text-too-long", what, "shorten it"
     if not row.currency.strip():
         yield "currency", "currency-missing", "the currency is missing", "fill in an ISO code, for example USD"
-    elif not (len(row.currency) == 3 and row.currency.isascii() and row.currency.isalpha()):
+    elif not _is_code(row.currency):
         what = f"{row.currency!r} is not an ISO currency code"
         yield "currency", "currency-unknown", what, "write three letters, for example USD"
+
+
+def _is_code(currency: str) -> bool:
+    return len(currency) == 3 and currency.isascii() and currency.isalpha()
 
 
 def _billing(row: MilestoneRow) -> Iterator[Said]:
