@@ -6,7 +6,8 @@ A request's reply says only that it was taken; the end of a step is what the wit
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -33,9 +34,11 @@ NAMESPACE = UUID("7f0c8a52-5b7e-4f5e-9d0a-0d6a3a1b6c11")
 class Sender:
     """Sends steps of maps and looks at their outcome."""
 
-    def __init__(self, services: Services, reader: Reader) -> None:
+    def __init__(self, services: Services, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
         self._services = services
         self._reader = reader
+        self._clock = clock
+        self._disagree_since: dict[int, float] = {}
 
     @property
     def _gateway(self) -> Gateway:
@@ -52,7 +55,7 @@ class Sender:
         return _PERFORM[step.verb](self, step)
 
     def observe(self, step: Step, receipt: Receipt | None) -> Observation:
-        """Whether the step's end is reached."""
+        """Whether the step's end is reached. Raises Blocked if the witnesses don't come to agree."""
         said = self._request(step, receipt)
         if said and said.state == "failed":
             return Observation("failed", said.error or "the service gives no reason", "request-failed")
@@ -211,10 +214,21 @@ class Sender:
     def _all(self, step: Step, wanted: str) -> Observation:
         names = [target.name for target in step.targets]
         states = [(name, *self._judged(name, wanted)) for name in names]
-        missing = [f"{name}: {words}" for name, state, words in states if state != wanted]
-        code = "witnesses-disagree" if any(state == "unknown" for _, state, _ in states) else ""
+        missing = [f"map/{name}: {words}" for name, state, words in states if state != wanted]
+        agreed = all(state in (wanted, "unknown") and self._map(name).running == wanted for name, state, _ in states)
+        if missing and agreed:
+            self._refuse_to_wait_on(step, missing)
         done = len(names) - len(missing)
-        return Observation("not_yet" if missing else "reached", "; ".join(missing), code, done, len(names))
+        return Observation("not_yet" if missing else "reached", "; ".join(missing), "", done, len(names))
+
+    def _refuse_to_wait_on(self, step: Step, missing: Sequence[str]) -> None:
+        """Witnesses lag behind the gateway, but not for ever. Raises Blocked at their deadline (rules 3.3)."""
+        since = self._disagree_since.setdefault(step.number, self._clock())
+        if self._clock() - since < self._environment.waits.witness_s:
+            return
+        do = "look at the map in Data management > Dual-write; refresh or stop it there, then run this again"
+        what = f"{step.summary}: the witnesses still contradict each other: {'; '.join(missing)}"
+        raise Blocked(what, [Finding("block", "witnesses-disagree", what, do, "maps", address=step.address)], do=do)
 
     def _judged(self, name: str, wanted: str) -> tuple[str, str]:
         names = getattr(self._environment.maps, name)

@@ -83,6 +83,9 @@ def _expected(seen: Seen, enums: Enums) -> Iterable[str]:
         yield "Dataverse has no active run-time row"
     if any(row.to_dataverse for row in seen.rows) and not any(row.status == ENABLED for row in seen.finance):
         yield "F&O has no enabled row"
+    for own in seen.finance:
+        if own.status == ENABLED and own.rows is not None and _pairs(own.rows) not in _either_way(seen.rows):
+            yield f"F&O runs another mapping than that of version {seen.number}"
     for row in active:
         if row.version != seen.number:
             yield f"Dataverse runs version {row.version}, the active one is {seen.number}"
@@ -90,3 +93,13 @@ def _expected(seen: Seen, enums: Enums) -> Iterable[str]:
             row.rows, enums
         ) != essentials(seen.rows, enums):
             yield f"Dataverse runs another mapping than that of version {seen.number}"
+
+
+def _pairs(rows: Iterable[FieldMapping]) -> frozenset[tuple[str, str]]:
+    """Which fields are mapped onto each other. How F&O writes a line's transforms is not established."""
+    return frozenset((row.finance.upper(), row.dataverse.lower()) for row in rows)
+
+
+def _either_way(rows: Sequence[FieldMapping]) -> tuple[frozenset[tuple[str, str]], ...]:
+    """The whole mapping, and that part of it which F&O carries: its row may hold the one or the other."""
+    return _pairs(rows), _pairs(row for row in rows if row.to_dataverse)
