@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from statecfg import registry
 from statecfg.clients.connect import Clients
@@ -27,6 +28,7 @@ from statecfg.resources.lease_record import LeaseRecord
 from statecfg.resources.map.fencing import untouched
 from statecfg.resources.map.kind import Maps, maps_in
 from statecfg.resources.marks import take_mark
+from statecfg.resources.milestones.live import MilestonesLive
 from statecfg.resources.progress import begun_next
 from statecfg.resources.services import Services
 
@@ -63,6 +65,7 @@ class Stage:
             not_begun=lambda seen: _not_begun(declared, states, seen, book),
             originals=lambda seen: _originals(kinds["map"], seen),
             take_mark=lambda: take_mark(services),
+            adopted=_adopted,
             lock=lambda run: self._lock(run, declared, kinds, book),
             directory=self.directory,
             settle_s=self.project.environment.waits.witness_s,
@@ -151,6 +154,11 @@ def _not_begun(phase: Phase, states: StateSet, seen: Seen, book: WindowBook) -> 
     before = next((name for name, other in states.phases.items() if other.next == phase.name), "")
     known = book.current is not None and before in book.current.begun
     return "" if known or not untouched(seen) else before
+
+
+def _adopted(seen: Seen) -> dict[str, str]:
+    lives = [live.value for live in seen.values() if isinstance(live.value, MilestonesLive)]
+    return {str(UUID(bytes=key)): str(UUID(bytes=own)) for live in lives for key, own in live.adopted.items()}
 
 
 def _originals(kind: Kind, seen: Seen) -> tuple[Original, ...]:

@@ -35,7 +35,8 @@ class Scene:
 
     passed: the phase that has begun after this one, by what was read ("" = none has). not_begun: the
     phase before this one, if it has not begun ("" = it has). originals: what was read of the maps before the window.
-    take_mark: the mark for writes by others, read from the services. lock: makes the lock of a run; directory: where
+    take_mark: the mark for writes by others, read from the services. adopted: computed ids -> ids of live records that
+    stand for them, to be kept with the window. lock: makes the lock of a run; directory: where
     the local one is. settle_s: how long a reading that the live systems don't agree on is repeated.
     """
 
@@ -51,6 +52,7 @@ class Scene:
     not_begun: Callable[[Seen], str]
     originals: Callable[[Seen], tuple[Original, ...]]
     take_mark: Callable[[], Mark | None]
+    adopted: Callable[[Seen], Mapping[str, str]] = lambda seen: {}
     lock: Callable[[str], Lock] | None = None
     directory: Path = Path()
     settle_s: float = 120.0
@@ -201,7 +203,8 @@ def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock:
     scene.book.attest((*answers, *explanations(order.answers, known(scene))))
     begun = scene.book.current
     if begun:
-        scene.book.keep(begun.with_begun(scene.phase.name, scene.now()))
+        adopted = {**begun.adopted, **scene.adopted(seen)}
+        scene.book.keep(replace(begun.with_begun(scene.phase.name, scene.now()), adopted=adopted))
     journal.begin(order.run, scene.book.identity, scene.phase.name, order.path, order.digest, order.who, order.reason)
     try:
         write(scene, order, seen, journal, outcome, lock)

@@ -56,7 +56,7 @@ class Window:
 
     begun: phase -> when its first write went out. completed: phase -> when it was seen complete.
     baseline: invariant's name -> its own JSON value. digests: name of an input -> SHA-256.
-    own: ids that this window's runs wrote, by table, as far as a check needs them.
+    adopted: computed id of a record -> id of the live one, made by hand, that stands for it.
     """
 
     identity: Identity
@@ -70,6 +70,7 @@ class Window:
     completed: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
+    adopted: Mapping[str, str] = field(default_factory=dict)
 
     def original(self, name: str) -> Original | None:
         """The recorded original of a map, if there is one."""

@@ -109,12 +109,12 @@ def matches_of(live: MilestonesLive) -> Iterator[Match]:
 
 
 def matched(row: MilestoneRow, spec: MilestonesSpec, known: Known) -> Match:
-    """One row with its milestone: by computed id first, then by key among those of another id (rules 4.1)."""
+    """One row with its milestone: by computed id, then the one adopted before, then by key (rules 4.1)."""
     computed = known.keys.id(row_text(row))
     others = tuple(each for each in known.candidates.get(computed, ()) if each not in known.ids)
-    own = known.entry(computed)
-    adopts = own.status == NONE and len(others) == 1
-    found, entry = (others[0], known.entry(others[0])) if adopts else (computed, own)
+    own, recorded = known.entry(computed), known.recorded.get(computed)
+    adopted = recorded or (others[0] if len(others) == 1 else None)
+    found, entry = (adopted, known.entry(adopted)) if own.status == NONE and adopted else (computed, own)
     contract = known.contracts.get(normal(row.contract))
     line = contract.lines.get(normal(row.line)) if contract else None
     what, code = verdict(entry, spec)
@@ -141,8 +141,8 @@ def _complaints(match: Match, code: str, others: Sequence[bytes], known: Known) 
     yield from _placement(match, known)
     if match.entry.status != NONE and match.contract:
         yield from differences(match.row, match.entry, match.line)
-        if match.id == match.computed and match.computed in known.names:
-            yield Complaint("renamed", "name", f"now called {known.names[match.computed]}")
+        if match.id in known.names and match.id not in known.candidates.get(match.computed, ()):
+            yield Complaint("renamed", "name", f"now called {known.names[match.id]}")
     if match.verdict in SENT and match.contract:
         yield from _timing(match.row, match.contract, known)
 
@@ -150,7 +150,8 @@ def _complaints(match: Match, code: str, others: Sequence[bytes], known: Known) 
 def _rivals(match: Match, others: Sequence[bytes], known: Known) -> Iterator[Complaint]:
     """Several live milestones that stand for one key (rules 4.1): named, none of them taken."""
     is_own = match.id == match.computed and match.entry.status != NONE
-    rivals = (*((match.computed,) if is_own else ()), *others)
+    taken = (match.id,) if is_own or match.id == known.recorded.get(match.computed) else ()
+    rivals = (*taken, *(each for each in others if each not in taken))
     if len(rivals) > 1:
         names = [f"{known.names.get(each, match.row.name)} ({id_text(each)})" for each in rivals]
         yield Complaint("several-candidates", "name", " and ".join(names))

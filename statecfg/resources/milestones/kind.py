@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
+from uuid import UUID
 
 from statecfg.model.address import Address
 from statecfg.model.declared import Condition, Desired, Live, Seen
@@ -48,7 +49,9 @@ class Milestones(Kind):
         self._arrivals.clear()
 
     def read(self, desired: Desired, seen: Seen) -> Live:
-        reader = Reader(self._services.dataverse, self._services.finance, self._services.environment)
+        window = self._services.window()
+        adopted = {UUID(key).bytes: UUID(own).bytes for key, own in (window.adopted if window else {}).items()}
+        reader = Reader(self._services.dataverse, self._services.finance, self._services.environment, adopted)
         known, count = reader.read(desired, seen)
         return Live(desired.address, Assessment(desired, known).judge(desired.records or ()), count)
 

@@ -197,7 +197,8 @@ class Known:
     every line by index. ids: what the file's rows compute to. candidates: computed id -> ids of live milestones
     with that key but another id. names: what those, and renamed ones, are called. periods: legal entity -> days
     that its fiscal calendar covers. legal_entities: those of this cutover. unclear: ids of which can't be said
-    whether they were invoiced before.
+    whether they were invoiced before. recorded: computed id -> id of the live milestone that this window's runs adopted
+    for it, whatever it is called now.
     """
 
     keys: Keys
@@ -212,6 +213,7 @@ class Known:
     periods: Mapping[str, tuple[tuple[date, date], ...]] = field(default_factory=dict)
     legal_entities: frozenset[str] = frozenset()
     unclear: frozenset[bytes] = frozenset()
+    recorded: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def entry(self, record_id: str | bytes) -> Entry:
         """A milestone as it is in both services; ABSENT if it is in neither."""

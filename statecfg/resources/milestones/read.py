@@ -85,6 +85,7 @@ class _Collected:
     entries: dict[bytes, bytes] = field(default_factory=dict)
     candidates: dict[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     names: dict[bytes, str] = field(default_factory=dict)
+    recorded: Mapping[bytes, bytes] = field(default_factory=dict)
     transactions: dict[str, bytes] = field(default_factory=dict)
     posted: dict[str, int] = field(default_factory=dict)
     unclear: set[bytes] = field(default_factory=set)
@@ -107,6 +108,7 @@ class _Collected:
             candidates=self.candidates,
             names=self.names,
             unclear=frozenset(self.unclear),
+            recorded={computed: own for computed, own in self.recorded.items() if own in self.entries},
             **more,
         )
 
@@ -118,13 +120,14 @@ class Reader:
     dataverse: Dataverse
     finance: Finance
     environment: Environment
+    adopted: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def read(self, desired: Desired, seen: Seen) -> tuple[Known, int]:
         """All that is known for a file, and how many milestones were read."""
         keys = Keys(self.environment.tenant, desired.spec.key)
         wanted = named(desired.records or (), keys)
         contracts = read_contracts(self.dataverse, self.finance, self.environment, wanted)
-        collected = _Collected(contracts, wanted, keys)
+        collected = _Collected(contracts, wanted, keys, recorded=self.adopted)
         count = self._dataverse(collected, seen)
         self._finance(collected)
         self._posted_for_real(collected)
@@ -306,7 +309,7 @@ def _identify(collected: _Collected, record_id: bytes, row: Row, line: LineInfo 
     if record_id in computed:
         return False
     meant = [each for each in computed if each in collected.wanted.ids]
-    if meant or record_id in collected.wanted.ids:
+    if meant or record_id in collected.wanted.ids or record_id in collected.recorded.values():
         collected.names[record_id] = collected.keys.words(texts[0]) if line else name
     for each in meant:
         collected.candidates[each] = (*collected.candidates.get(each, ()), record_id)
