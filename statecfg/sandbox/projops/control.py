@@ -1,6 +1,6 @@
-"""What a person does on a progress line's schedule of values, which no established message offers.
+"""What a person does at the screen and no established message offers: schedules of values, and *Sync Actuals*.
 
-`GET headers`, `POST headers`, `POST next-invoice`, under the sandbox's own path.
+`GET headers`, `POST headers`, `POST next-invoice`, `POST sync-actuals`, under the sandbox's own path.
 Source: reference/project-operations.md, 1.5 (P4.2 to P4.4) and 4.2.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from statecfg.sandbox.control import Control, ControlError
 from statecfg.sandbox.hooks import PropagationFailed, Refused
+from statecfg.sandbox.projops.resending import sync_actuals
 from statecfg.sandbox.projops.splitting import add_header, headers, make_ready
 from statecfg.sandbox.projops.tables import CONTRACT, HEADERS, LINE
 from statecfg.sandbox.world import Tx, World
@@ -22,6 +23,7 @@ def register(control: Control, world: World) -> None:
     control.register("headers", "GET", lambda call: _headers(world))
     control.register("headers", "POST", lambda call: _add(world, call.fields()))
     control.register("next-invoice", "POST", lambda call: _next(world, call.fields()))
+    control.register("sync-actuals", "POST", lambda call: _sync(world))
 
 
 def _headers(world: World) -> Any:
@@ -50,6 +52,15 @@ def _next(world: World, fields: Mapping[str, Any]) -> Any:
     try:
         with world.transaction() as tx:
             return {"milestone": make_ready(tx, _header(tx, str(fields.get("header"))), percent=percent, amount=amount)}
+    except (Refused, PropagationFailed) as refusal:
+        raise ControlError(refusal.message, 409) from refusal
+
+
+def _sync(world: World) -> Any:
+    """*Sync Actuals*: every actual on the page *Out of sync actuals* goes once more."""
+    try:
+        with world.transaction() as tx:
+            return {"sent": sync_actuals(tx)}
     except (Refused, PropagationFailed) as refusal:
         raise ControlError(refusal.message, 409) from refusal
 

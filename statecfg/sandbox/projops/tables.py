@@ -76,6 +76,7 @@ _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("projops.split_rest", "first", "which customer's row takes what rounding leaves: first (greatest share) or last"),
     ("projops.drafts", "customer", "creating an invoice where several customers pay: one draft a customer or contract"),
     ("projops.progress_keeps", "rest", "which row stays the milestone it was when progress is split: rest or ready"),
+    ("projops.sync_actuals", "all", "what the page of actuals out of sync lists: all, or only those with Skip Sync"),
     ("projops.mixed_tax", "refuse", "a milestone with tax and no amount: refuse or allow"),
 )  # fmt: skip
 
