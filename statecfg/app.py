@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -27,14 +27,14 @@ from statecfg.engine.run import Order, Outcome, Scene
 from statecfg.engine.waiting import Pace, Waiting
 from statecfg.engine.windowbook import WindowBook
 from statecfg.loading.project import Project, load_project, validation_report
+from statecfg.model.address import Address
 from statecfg.model.declared import Desired, Phase
-from statecfg.model.errors import Blocked, Locked, PlanRefused, StalePlan
+from statecfg.model.errors import Blocked, DeclarationError, Locked, PlanRefused, StalePlan
 from statecfg.model.events import Emit, Event
 from statecfg.model.lease import Lease
 from statecfg.model.options import Options
 from statecfg.model.plan import Header, Plan
 from statecfg.model.results import ApplyResult, DriftReport, RunSummary, Saved, StatusReport, ValidationReport
-from statecfg.report.refused_rows import refused_csv
 from statecfg.resources.map.kind import Maps
 from statecfg.resources.statuses import map_statuses, phase_statuses
 from statecfg.scenes import Stage, declared_phase, now
@@ -407,15 +407,21 @@ class App:
         return f"statecfg apply {phase.next} {place}" if phase.next else ""
 
     def _refused_file(self, scene: Scene, order: Order, outcome: Outcome) -> str:
+        """Where the rows that were refused are kept, one file a resource; "" if there is none."""
         sources = {desired.address: desired.records for desired in scene.resources if desired.records}
-        rows = [refused for address, refused in outcome.refused if address in sources]
-        if not rows:
-            return ""
-        text = refused_csv(rows, list(sources.values()))
-        path = self._directory / "refused" / f"{order.run}.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8-sig", newline="")
-        return str(path)
+        reasons: dict[Address, dict[int, str]] = {}
+        for address, refused in outcome.refused:
+            if address in sources:
+                reasons.setdefault(address, {})[refused.record.row] = refused.words
+        kept = []
+        for address, words in reasons.items():
+            path = self._directory / "refused" / f"{order.run}-{address.name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # The file may be gone or changed by now; the steps' outcomes name what was refused all the same.
+            with suppress(DeclarationError):
+                path.write_bytes(sources[address].again(words))
+                kept.append(str(path))
+        return ", ".join(kept)
 
 
 def _goes_on(desired: Desired) -> bool:

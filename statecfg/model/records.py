@@ -22,6 +22,9 @@ class RecordSource(Protocol):
 
     def __iter__(self) -> Iterator[Any]: ...
 
+    def again(self, reasons: Mapping[int, str]) -> bytes:
+        """The rows of these numbers as a csv that can be fed back, each with its reason in a last column."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -277,8 +278,9 @@ def test_a_refused_row_leaves_its_contract_out_and_comes_back_as_a_csv(played: P
     assert set(confirmed(rig)) & {A, B, C, D} == {A, C, D}, said(result)
     (back,) = refused_rows(result.refused_file)
     assert back.pop("reason") == f"Dataverse answered 400: {WORDS}"
-    fields = ("contract", "line", "name", "amount", "tax", "currency", "date", "description")
+    fields = ("contract", "line", "name", "currency", "date", "description", "invoiced")
     assert [back[name] for name in fields] == [refused[name] for name in fields]
+    assert [Decimal(back[name]) for name in ("amount", "tax")] == [Decimal(refused[name]) for name in ("amount", "tax")]
     use(rig, Path(result.refused_file), [refused])
     report = rig.app().validate()
     assert (report.problems, report.counts["rows"]) == ((), 1)

@@ -16,6 +16,8 @@ from statecfg.loading.tables.cells import Cell, Number, Unusable, is_blank
 from statecfg.loading.tables.numbers import canonical
 from statecfg.model.columns import Column
 
+RISKY = ("=", "+", "-", "@")
+"""What makes a spreadsheet take text for a formula; an apostrophe before it says that it is text."""
 YES = ("yes", "true", "1")
 NO = ("no", "false", "0")
 LONGEST_NUMBER = 40
@@ -72,6 +74,8 @@ def text_value(cell: Cell) -> str:
         if found:
             raise CellError("control-character", f"holds the control character U+{ord(found[0]):04X}", "delete it")
         text = cell.strip()
+        if text[:1] == "'" and text.startswith(RISKY, 1):
+            text = text[1:]
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"

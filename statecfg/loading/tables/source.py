@@ -6,7 +6,7 @@ Nothing here holds more than one row. A file that changed since it was loaded is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from statecfg.loading.tables.cells import Cell, RawRow, TableError, is_blank
 from statecfg.loading.tables.conversion import CellError, check_column
 from statecfg.loading.tables.csv_file import csv_rows, encoding_of
 from statecfg.loading.tables.layout import Layout, Placed, declared_columns, fields_of, fit, layout
+from statecfg.loading.tables.writing import csv_text
 from statecfg.model.address import Source
 from statecfg.model.columns import Columns
 from statecfg.model.errors import DeclarationError, Problem
@@ -76,6 +77,17 @@ class TableSource:
         except TableError:
             return None
         return self._layout(headings) if headings else None
+
+    def again(self, reasons: Mapping[int, str]) -> bytes:
+        """The rows of these numbers as a csv that this declaration reads again, in this file's encoding.
+
+        Raises DeclarationError if the file isn't as it was loaded.
+        """
+        found = self.placed()
+        fields = sorted((field for field in found.fields if field.column >= 0), key=lambda f: f.column) if found else []
+        columns = declared_columns(self.row, self.columns)
+        text = csv_text(self, fields, columns, reasons, self.delimiter)
+        return text.encode(self.encoding or "utf-8-sig", "backslashreplace")
 
     def _layout(self, headings: RawRow) -> Layout:
         return layout(shown(Path(self.path)), headings.number, _texts(headings), self.row, self.columns)
