@@ -11,14 +11,28 @@ ANY = "%"
 ONE = "_"
 
 
+class _Folding(dict[int, str]):
+    """Every sign without case, by its number; found out when it is first met."""
+
+    def __missing__(self, number: int) -> str:
+        sign = chr(number)
+        plain = sign.casefold()
+        # One sign stays one, and none becomes ASCII: SQLite folds that by itself and must come to the same.
+        self[number] = plain if len(plain) == 1 and (number < 128 or ord(plain) >= 128) else sign
+        return self[number]
+
+
+_FOLDING = _Folding()
+
+
 def folded(text: Any) -> Any:
     """A text without case; SQLite itself folds ASCII only."""
-    return text.casefold() if isinstance(text, str) else text
+    return text.translate(_FOLDING) if isinstance(text, str) else text
 
 
 def matches(pattern: str, text: Any) -> bool | None:
     """Whether a text matches a pattern; None for no text. Takes time in proportion to both lengths."""
-    return None if text is None else _matches(_tokens(pattern), str(text).casefold())
+    return None if text is None else _matches(_tokens(pattern), folded(str(text)))
 
 
 def _matches(tokens: Sequence[str], text: str) -> bool:
@@ -61,4 +75,4 @@ def _among(members: str, sign: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _tokens(pattern: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"\[\^?[^\]]+\]|.", pattern.casefold(), re.DOTALL))
+    return tuple(re.findall(r"\[\^?[^\]]+\]|.", folded(pattern), re.DOTALL))

@@ -145,8 +145,14 @@ class Conditions:
         if len(paths) != 1:
             return None
         scope, column = self.place(Path(paths.pop()), scopes)
-        marks = ", ".join(self.bind(stored(column, literal)) for literal in values)
-        return f"{scope.sql(column.name)} IN ({marks})"
+        return self._among(scope.sql(column.name), [stored(column, literal) for literal in values])
+
+    def _among(self, sql: str, values: list[Any]) -> str:
+        """Whether a column holds one of these values; a number that it can't hold is none of them."""
+        possible = [value for value in values if not isinstance(value, Decimal)]
+        if all(not isinstance(value, str) or value.isascii() for value in possible):
+            return f"{sql} IN ({', '.join(self.bind(value) for value in possible)})"
+        return f"fold({sql}) IN ({', '.join(f'fold({self.bind(value)})' for value in possible)})"
 
     def _comparison(self, node: Comparison, scopes: Mapping[str, Scope]) -> str:
         left, right, op = node.left, node.right, node.op
@@ -164,8 +170,9 @@ class Conditions:
             truth = self.condition(left, scopes)
             return f"({truth}) IS {'' if literal.value is (op == 'eq') else 'NOT '}TRUE"
         for side in (left, right):
-            if isinstance(side, Call):
-                self._call(side, scopes)
+            if isinstance(side, Call | Negation):
+                # What is wrong within comes first.
+                self.condition(side, scopes)
         raise errors.bad_uri("Only columns and literals can be compared.")
 
     def _columns(self, scope: Scope, column: Column, op: str, path: Path, scopes: Mapping[str, Scope]) -> str:
@@ -177,7 +184,10 @@ class Conditions:
             )
         if column.scale != other.scale and column.type in ("money", "decimal"):
             raise errors.bad_uri(f"Columns '{column.name}' and '{other.name}' can't be compared.")
-        return f"{scope.sql(column.name)} {_SIGNS[op]} {other_scope.sql(other.name)}"
+        sides = (scope.sql(column.name), other_scope.sql(other.name))
+        if column.type in _TEXTS:
+            sides = (f"fold({sides[0]})", f"fold({sides[1]})")
+        return f"{sides[0]} {_SIGNS[op]} {sides[1]}"
 
     def _against(self, sql: str, column: Column, op: str, literal: Literal) -> str:
         value = stored(column, literal, op)

@@ -19,9 +19,9 @@ from statecfg.sandbox.dataverse import errors
 _GRAMMAR = r"""
 start: _or
 _or: and_terms (_OR and_terms)*
-and_terms: not_term (_AND not_term)*
-not_term: comparison | NOT not_term
-comparison: operand [OP operand]
+and_terms: comparison (_AND comparison)*
+comparison: unary [OP unary]
+?unary: operand | NOT unary -> negation
 ?operand: "(" group ")" | path | literal | call
 group: _or
 path: NAME ("/" NAME)*
@@ -141,8 +141,8 @@ class _Tree(Transformer[Token, Node]):
     def and_terms(self, *terms: Node) -> Node:
         return _combined("and", terms)
 
-    def not_term(self, *parts: Any) -> Node:
-        return parts[0] if len(parts) == 1 else Negation(parts[1])
+    def negation(self, _sign: Token, term: Node) -> Node:
+        return Negation(term)
 
     def comparison(self, left: Node, op: Token | None = None, right: Node | None = None) -> Node:
         return left if op is None or right is None else Comparison(str(op), left, right)
