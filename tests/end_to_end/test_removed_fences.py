@@ -5,7 +5,7 @@ The preconditions of `restored` and `abandoned` are here too: they guard the mom
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from statecfg.model.results import ApplyResult
 from tests.end_to_end import moments
+from tests.end_to_end import test_removed_checks as checks
 from tests.end_to_end.harm import billed_again, invoices, open_drafts, statuses, stopped_by, without
 from tests.end_to_end.meddling import Meddler
 from tests.end_to_end.moments import CONFIRMED, CONFIRMING, CREATING
@@ -169,6 +170,28 @@ def test_without_the_fence_before_confirm_nothing_is_confirmed_at_all(confirming
     result = without(confirming, "invoices-confirm").apply("cutover")
     assert result.exit_code != 0, said(result)
     assert open_drafts(confirming) == waiting
+
+
+# Preconditions that are fences too
+
+LOADING = {"address": OF_MILESTONES, "verb": "create"}
+LATE: dict[str, tuple[Callable[[Meddler], Any], dict[str, str]]] = {
+    "foreign-ready-milestones": (checks.foreign_ready, LOADING),
+    "empty-dimensions": (checks.no_dimensions, LOADING),
+    "dataverse-invoice-run": (checks.invoice_run, {"address": OF_INVOICES, "verb": "confirm"}),
+    "finance-jobs": (checks.jobs_waiting, {"address": OF_INVOICES, "verb": "create"}),
+    "async-backlog": (checks.backlog_left, {"address": OF_INVOICES, "verb": "create"}),
+}
+
+
+@pytest.mark.parametrize("code", LATE)
+def test_what_a_precondition_forbids_ends_the_writing_in_mid_run_too(fresh: Meddler, code: str) -> None:
+    world, moment = LATE[code]
+    fresh.at("step_start", lambda: world(fresh), **moment)
+    result = fresh.rig.apply("cutover")
+    assert (result.exit_code, stopped_by(result)) == (7, {code}), said(result)
+    (stopped,) = (step for step in result.steps if step.state == "failed")
+    assert (str(stopped.address), stopped.verb, stopped.done) == (moment["address"], moment["verb"], 0)
 
 
 # Starting maps again
