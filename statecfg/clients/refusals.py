@@ -99,6 +99,12 @@ def service_name(service: str) -> str:
     return SERVICES.get(service, service)
 
 
+def service_in_words(service: str) -> str:
+    """How a message names a service within a sentence."""
+    name = service_name(service)
+    return f"the {name.removeprefix('The ')}" if name.startswith("The ") else name
+
+
 def advice(kind: type[ApiError], service: str) -> str:
     """What to do about a class of error."""
     if service == "dualwrite" and kind is SignInRefused:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from statecfg.clients.redaction import Redaction
-from statecfg.clients.refusals import presentable, service_name
+from statecfg.clients.refusals import presentable, service_in_words
 from statecfg.clients.secrets import Secrets
 from statecfg.clients.session import Session
 from statecfg.clients.signin import ApplicationSignIn, Outage, SignInMethod, UserSignIn
@@ -136,7 +136,7 @@ class Tokens:
     def _credential(self, service: str) -> Credential:
         if service not in self._credentials:
             raise SignInRefused(
-                f"nothing says how to sign in to {service_name(service)[0].lower()}{service_name(service)[1:]}",
+                f"nothing says how to sign in to {service_in_words(service)}",
                 where=f"auth.{service}",
                 do=f"Add `auth: {{{service}: ...}}` to the environment's variables in the inventory.",
             )
@@ -204,7 +204,7 @@ class Tokens:
     def _refused(self, credential: Credential, result: Mapping[str, Any]) -> SignInRefused:
         described = str(result.get("error_description") or result.get("error") or "no reason given").split("\r\n")[0]
         return SignInRefused(
-            f"sign-in for {service_name(credential.service)} was refused: {presentable(described, self._redaction)}",
+            f"sign-in for {service_in_words(credential.service)} was refused: {presentable(described, self._redaction)}",
             where=credential.authority,
             do=_remedy(credential),
             status=401,
@@ -214,7 +214,7 @@ class Tokens:
 
     def _away(self, credential: Credential, problem: str) -> Unavailable:
         return Unavailable(
-            f"no token for {service_name(credential.service)}: {presentable(problem, self._redaction)}",
+            f"no token for {service_in_words(credential.service)}: {presentable(problem, self._redaction)}",
             where=credential.authority,
             do="Check `authority` and `tenant` in the inventory, and whether the sign-in service can be reached.",
         )
