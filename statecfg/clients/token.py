@@ -203,8 +203,9 @@ class Tokens:
 
     def _refused(self, credential: Credential, result: Mapping[str, Any]) -> SignInRefused:
         described = str(result.get("error_description") or result.get("error") or "no reason given").split("\r\n")[0]
+        said = presentable(described, self._redaction)
         return SignInRefused(
-            f"sign-in for {service_in_words(credential.service)} was refused: {presentable(described, self._redaction)}",
+            f"sign-in for {service_in_words(credential.service)} was refused: {said}",
             where=credential.authority,
             do=_remedy(credential),
             status=401,
