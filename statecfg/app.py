@@ -40,6 +40,10 @@ from statecfg.resources.statuses import map_statuses, phase_statuses
 from statecfg.scenes import Stage, declared_phase, now
 
 EXPIRES_AFTER = timedelta(hours=4)
+NOT_YET_PROVED = (
+    "AR and GL are unchanged; that is not yet proved, since only importing and posting would move them.",
+    "After maintenance, when Import from staging has run for the first time: statecfg drift",
+)
 Approve = Callable[[Plan], bool]
 Act = Callable[[Scene, Order, Journal], Outcome]
 
@@ -265,7 +269,7 @@ class App:
             findings=outcome.findings,
             error=outcome.error,
             next_command=self._next(scene.phase, order, done),
-            notes=tuple(outcome.notes),
+            notes=(*outcome.notes, *(NOT_YET_PROVED if done and not scene.phase.next else ())),
             attestations=scene.book.current.attestations if scene.book.current else (),
             refused_file=self._refused_file(scene, order, outcome),
             seconds=time.monotonic() - start,
