@@ -17,6 +17,7 @@ from statecfg.engine.lock import Lock, this_process
 from statecfg.engine.run import Scene
 from statecfg.engine.waiting import Pace, Waiting
 from statecfg.engine.windowbook import WindowBook
+from statecfg.loading.problems import advice
 from statecfg.loading.project import Project
 from statecfg.model.declared import Phase, Seen, StateSet
 from statecfg.model.errors import DeclarationError, PlanRefused, Problem
@@ -129,7 +130,8 @@ def declared_phase(states: StateSet, name: str) -> Phase:
     if name not in states.phases:
         what = f"there is no phase {name!r} in {states.name}; there are {', '.join(states.phases)}"
         where = next(iter(states.phases.values())).source
-        raise DeclarationError([Problem("unknown-phase", replace(where, line=0, column=0), what)])
+        do = advice(name, states.phases)
+        raise DeclarationError([Problem("unknown-phase", replace(where, line=0, column=0), what, do)])
     return states.phases[name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from statecfg.clients.secrets import Secrets
 from statecfg.clients.session import Session
 from statecfg.clients.token import Tokens, credentials_of
 from statecfg.clients.transport import Transport
+from statecfg.model.address import Source
 from statecfg.model.environment import Environment
+from statecfg.model.errors import DeclarationError, Problem
 from statecfg.model.events import Emit, silent
 
 # Connections to one service at once: reads and writes of all workers, with room for a fence beside them.
@@ -53,9 +56,12 @@ def connect(
 ) -> Clients:
     """Clients for an environment. Contacts nothing and reads no secret before the first request.
 
+    Raises DeclarationError if the environment's ca_file is no file of certificates.
     tell: shows a person how to sign in. cache_dir: where users' tokens are kept; None = the user's state directory.
     variables: the process's environment, for secrets.
     """
+    if environment.ca_file:
+        _check_certificates(environment.ca_file)
     redaction = redaction or Redaction()
     session = Session(ca_file=environment.ca_file, pool=POOL)
     tokens = Tokens(
@@ -103,3 +109,15 @@ def token_dir() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_state_dir("statecfg", appauthor=False)) / "tokens"
+
+
+def _check_certificates(ca_file: str) -> None:
+    # The first request would only say that the encrypted connection broke.
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        what = (
+            "is no PEM file of certificates" if isinstance(error, ssl.SSLError) else f"can't be read: {error.strerror}"
+        )
+        do = "correct `ca_file` in the inventory; without it the machine's own authorities are trusted"
+        raise DeclarationError([Problem("ca-file", Source(ca_file), what, do)]) from error

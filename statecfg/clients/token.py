@@ -207,7 +207,7 @@ class Tokens:
         return SignInRefused(
             f"sign-in for {service_in_words(credential.service)} was refused: {said}",
             where=credential.authority,
-            do=_remedy(credential),
+            do=_remedy(credential, str(result.get("error") or "")),
             status=401,
             code=str(result.get("error") or ""),
             request_id=str(result.get("correlation_id") or ""),
@@ -221,8 +221,14 @@ class Tokens:
         )
 
 
-def _remedy(credential: Credential) -> str:
+def _remedy(credential: Credential, error: str) -> str:
     sign_in, key = credential.sign_in, f"auth.{credential.service}"
+    if error == "invalid_resource":
+        return (
+            f"Check the address of `{credential.service}` in the inventory, and the tenant: they don't belong together."
+        )
+    if error in ("invalid_tenant", "unauthorized_client"):
+        return f"Check `tenant` in the inventory and the client id of `{key}`."
     if sign_in.refresh_token:
         return f"Put a new refresh token where `{key}.refresh_token` points, or use `device_code: true`."
     if sign_in.device_code:

@@ -99,8 +99,11 @@ def read_inventory(folder: Path, problems: Problems) -> Inventory | None:
 
 def _no_inventory(folder: Path, problems: Problems) -> None:
     where = Source(shown(folder))
+    do = "name a folder that has a hosts.yml, with -i"
     if not folder.exists():
-        problems.add("no-inventory", where, "there is no such inventory", "name a folder that has a hosts.yml, with -i")
+        problems.add("no-inventory", where, "there is no such inventory", do)
+    elif folder.is_file():
+        problems.add("no-inventory", where, "is a file, and an inventory is a folder", do)
     elif (folder / "hosts").exists() or (folder / "hosts.ini").exists():
         problems.add("no-inventory", where, "only hosts.yml is read, not Ansible's INI form", "write it as hosts.yml")
     else:

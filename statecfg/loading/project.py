@@ -169,7 +169,7 @@ def _digests(
 
 def find_inventory(place: Path) -> Path:
     """The folder of an inventory: `place`, the folder of a hosts.yml, or the only inventory in `place`."""
-    if place.is_file():
+    if place.is_file() and place.stem == "hosts":
         return place.parent
     if not place.is_dir() or any(place.glob("hosts*")):
         return place
