@@ -139,11 +139,13 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _without_value_maps(spec: MapSpec) -> MapSpec:
-    def bare(version: VersionSpec) -> VersionSpec:
-        lines = tuple(replace(line, transforms=()) for line in version.mapping.lines)
-        return replace(version, mapping=replace(version.mapping, lines=lines))
+    bare = (replace(version, mapping=without_value_maps(version.mapping)) for version in spec.versions)
+    return replace(spec, versions=tuple(bare))
 
-    return replace(spec, versions=tuple(bare(version) for version in spec.versions))
+
+def without_value_maps(mapping: TaskMapping) -> TaskMapping:
+    """The same mapping with every transform left out."""
+    return replace(mapping, lines=tuple(replace(line, transforms=()) for line in mapping.lines))
 
 
 @cache

@@ -24,9 +24,11 @@ from statecfg.sandbox.dualwrite.catalog import (
     VersionSpec,
     clr_type_of,
     map_specs,
+    without_value_maps,
 )
 from statecfg.sandbox.dualwrite.link import identity, seed_link
-from statecfg.sandbox.dualwrite.tables import KEYS, MAPS, TEMPLATES
+from statecfg.sandbox.dualwrite.mapping import mapping_from, text_of
+from statecfg.sandbox.dualwrite.tables import DEPLOYMENTS, KEYS, MAPS, TEMPLATES
 from statecfg.sandbox.dualwrite.versions import MAP_ROWS, Saved, offer, save_row
 from statecfg.sandbox.dualwrite.witnesses import deliver_all
 from statecfg.sandbox.world import Row, Tx
@@ -75,6 +77,18 @@ def seed_maps(tx: Tx, environment: str) -> None:
             _seed_map(tx, spec, solutions)
         if settings["maps.duplicate_name"]:
             _seed_second(tx)
+        deliver_all(tx)
+
+
+def forget_value_maps(tx: Tx) -> None:
+    """Leave every value map out of every saved version, and run what runs without them from now on."""
+    with tx.echoing():
+        for table in (MAP_ROWS, TEMPLATES):
+            key, column = (f"{MAP_ROWS}id", "msdyn_mapping") if table == MAP_ROWS else ("id", "mapping")
+            for row in list(tx.select(table)):
+                tx.update(table, row[key], {column: text_of(without_value_maps(mapping_from(row[column])))})
+        for row in list(tx.select(DEPLOYMENTS)):
+            deploying.run(tx, row["map"])
         deliver_all(tx)
 
 

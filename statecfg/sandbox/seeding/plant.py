@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.dualwrite import deploying
 from statecfg.sandbox.dualwrite.codes import NOT_RUNNING
-from statecfg.sandbox.dualwrite.seed import seed_maps
+from statecfg.sandbox.dualwrite.seed import forget_value_maps, seed_maps
 from statecfg.sandbox.dualwrite.tables import MAPS
 from statecfg.sandbox.dualwrite.witnesses import deliver_all
 from statecfg.sandbox.finance.actions import refresh_entities
@@ -51,7 +51,7 @@ def clear(world: World) -> None:
 
 def plant(world: World, company: Portfolio, people: Identities) -> None:
     """Fill an empty world, in one transaction."""
-    stopped = tuple(world.settings["maps.stopped"])
+    stopped, mapped = tuple(world.settings["maps.stopped"]), world.settings["maps.value_maps"]
     with _in_the_past(world), world.transaction() as tx:
         dataverse = DataverseRows(company, people, world.timestamp())
         tx.caller = people.colleagues[0].id
@@ -61,6 +61,8 @@ def plant(world: World, company: Portfolio, people: Identities) -> None:
         _finish_in_finance(tx)
         depart(tx, dataverse)
         _stop_maps(tx, stopped)
+        if not mapped:
+            forget_value_maps(tx)
 
 
 @contextmanager
@@ -74,11 +76,13 @@ def _in_the_past(world: World) -> Iterator[None]:
     }
     past = {setting.name: setting.default for setting in world.settings if setting.name in turned}
     offset = now["clock.offset_s"]
-    world.settings.change(past | {"maps.stopped": [], "clock.offset_s": offset - WEEKS_AGO_S})
+    # Old invoices went through running maps with value maps, whatever becomes of the maps later.
+    maps = {name: now[name] for name in ("maps.stopped", "maps.value_maps")}
+    world.settings.change(past | {"maps.stopped": [], "maps.value_maps": True, "clock.offset_s": offset - WEEKS_AGO_S})
     try:
         yield
     finally:
-        world.settings.change(turned | {"maps.stopped": now["maps.stopped"], "clock.offset_s": offset})
+        world.settings.change(turned | maps | {"clock.offset_s": offset})
 
 
 def _stop_maps(tx: Tx, names: Sequence[str]) -> None:
