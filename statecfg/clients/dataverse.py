@@ -112,13 +112,17 @@ class Dataverse:
 
     # Writing
 
-    def create(self, entity_set: str, values: Mapping[str, Any], *, repeatable: bool = False) -> str:
+    def create(
+        self, entity_set: str, values: Mapping[str, Any], *, repeatable: bool = False, solution: str = ""
+    ) -> str:
         """The id of a new record. With the primary key in `values` a second try can't make a second record.
 
         repeatable: send again when the answer is lost; a duplicate is then a Conflict with `sent` set, and the caller
-        compares. Raises Conflict, Rejected, Unavailable (`sent`: it may exist).
+        compares. solution: unique name of the solution that it becomes a component of, "" = none
+        (reference/dataverse.md, "Optional headers"). Raises Conflict, Rejected, Unavailable (`sent`: it may exist).
         """
-        answer = self._send("POST", entity_set, values, repeatable=repeatable)
+        headers = {"MSCRM.SolutionUniqueName": solution} if solution else {}
+        answer = self._send("POST", entity_set, values, headers, repeatable=repeatable)
         return _created_id(answer)
 
     def create_multiple(self, entity_set: str, logical_name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -135,6 +135,14 @@ def test_a_create_sends_exact_money_and_returns_the_id(dataverse_with: Made) -> 
     assert server.seen[0].body == b'{"accountid":"%s","amount":922337203685476.99}' % GUID.encode()
 
 
+def test_a_create_names_the_solution_that_the_record_goes_into_only_if_there_is_one(dataverse_with: Made) -> None:
+    address = f"https://x{API}/accounts({GUID})"
+    dataverse, server = dataverse_with(lambda seen: Reply(204, b"", {"OData-EntityId": address}))
+    dataverse.create("accounts", {"accountid": GUID}, solution="ContosoMaps")
+    dataverse.create("accounts", {"accountid": GUID})
+    assert [seen.headers.get("MSCRM.SolutionUniqueName") for seen in server.seen] == ["ContosoMaps", None]
+
+
 def test_a_lost_create_is_sent_again_only_if_it_may_be(dataverse_with: Made) -> None:
     duplicate = Reply(412, {"error": {"code": "0x80040237", "message": "exists"}})
     dataverse, server = dataverse_with(in_turn(DROPPED, duplicate))
