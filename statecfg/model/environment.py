@@ -95,8 +95,9 @@ class Maps:
 @dataclass(frozen=True, slots=True)
 class MapRow:
     """What `via: row` rests on; inferred. author_column: the column of msdyn_dualwriteentitymap that holds the
-    publisher, "" = the row has none and the solution's publisher is the author. solution: unique name of the
-    solution to which a new row is added, "" = none."""
+    publisher (`msdyn_properties`: it and the description are members of that column's JSON), "" = the row has none and
+    the solution's publisher is the author. solution: unique name of the solution to which a new row is added, "" =
+    none. restore_solution: the solution that is named when maps are applied."""
 
     author_column: str = "msdyn_author"
     description_column: str = "msdyn_description"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from statecfg.clients.mapping import Mapping_
+from statecfg.model.address import Address
 from statecfg.model.declared import Condition, Desired, Seen
 from statecfg.model.plan import Finding, Step
 from statecfg.resources.map.reading import Reader
 from statecfg.resources.map.rows import Enums, differences, names_any
+from statecfg.resources.map.saving import added
 from statecfg.resources.map.spec import TRANSACTION_STATUS, MapLive, MapSpec, Version, VersionSpec
 from statecfg.resources.milestones.live import MilestonesLive
 
@@ -63,19 +65,34 @@ def _not_on(
             yield Finding("block", "mapping-not-exact", what, HOLD, "maps", condition.source, address, wrong)
 
 
-def before_start(step: Step, live: MapLive, reader: Reader) -> tuple[Finding, ...]:
-    """What stands against starting a map now: another version than planned, or TRANSSTATUS where it must not be."""
+def before_start(step: Step, live: MapLive, reader: Reader) -> Iterator[Finding]:
+    """What stands against starting a map now: another version or mapping than planned, or TRANSSTATUS where it must
+    not be."""
     detail, address = step.detail, step.address
     wanted = Version(str(detail["publisher"]), str(detail["number"]))
     if live.version.identity != wanted.identity:
         what = f"{address} is on {live.version}, but must start on {wanted}"
-        return (Finding("block", "map-on-other-version", what, HOLD, "maps", address=address),)
-    deployed = [row for runtime in reader.round().runtime if runtime.active for row in runtime.rows]
+        yield Finding("block", "map-on-other-version", what, HOLD, "maps", address=address)
+    elif "added" in detail:
+        yield from _not_as_planned(step, live, reader)
+    elif detail["original"]:
+        yield from _transaction_status_left(address, live, reader)
+
+
+def _not_as_planned(step: Step, live: MapLive, reader: Reader) -> Iterator[Finding]:
+    base = reader.saved([str(step.detail["base"])]).get(str(step.detail["base"]))
+    wrong = differences(live.mapping, base, added(step), reader.enums()) if base else ("the original can't be read",)
+    if wrong:
+        what = f"{step.address}: the mapping of {live.version} isn't the original plus what is declared: {wrong[0]}"
+        yield Finding("block", "mapping-not-exact", what, HOLD, "maps", address=step.address, details=wrong)
+
+
+def _transaction_status_left(address: Address, live: MapLive, reader: Reader) -> Iterator[Finding]:
     templates = [live.mapping, *reader.saved([live.version.id]).values()]
-    if detail["original"] and any(names_any(mapping.rows, (TRANSACTION_STATUS,)) for mapping in templates):
+    if any(names_any(mapping.rows, (TRANSACTION_STATUS,)) for mapping in templates):
         what = f"{address}: {TRANSACTION_STATUS} is still in the mapping of {live.version}"
-        return (Finding("block", "transstatus-in-original", what, HOLD, "maps", address=address),)
-    if detail["original"] and names_any(deployed, (TRANSACTION_STATUS,)):
+        yield Finding("block", "transstatus-in-original", what, HOLD, "maps", address=address)
+    deployed = [row for runtime in reader.round().runtime if runtime.active for row in runtime.rows]
+    if names_any(deployed, (TRANSACTION_STATUS,)):
         what = f"{TRANSACTION_STATUS} is still in a mapping that Dataverse runs"
-        return (Finding("block", "transstatus-live", what, HOLD, "maps", address=address),)
-    return ()
+        yield Finding("block", "transstatus-live", what, HOLD, "maps", address=address)

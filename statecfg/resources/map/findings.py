@@ -1,8 +1,9 @@
-"""What blocks, asks or warns about a map before anything is planned. Pure."""
+"""What blocks, asks or warns about a map before anything is planned. Decides over what was read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from statecfg.model.address import Address
 from statecfg.model.declared import Desired
@@ -10,6 +11,7 @@ from statecfg.model.environment import Environment
 from statecfg.model.plan import Finding
 from statecfg.resources.map.originals import Resolution
 from statecfg.resources.map.rows import Enums, differences
+from statecfg.resources.map.saving import NO_TYPE, NO_TYPE_DO
 from statecfg.resources.map.spec import MapLive, MapSpec, VersionSpec
 
 
@@ -41,9 +43,17 @@ def of_original(desired: Desired, live: MapLive, resolution: Resolution) -> Iter
 
 
 def of_version(
-    desired: Desired, live: MapLive, resolution: Resolution, environment: Environment, enums: Enums
+    desired: Desired,
+    live: MapLive,
+    resolution: Resolution,
+    environment: Environment,
+    enums: Enums,
+    can_type: Callable[[], bool],
 ) -> Iterator[Finding]:
-    """A saved cutover version that is not exactly the original plus what is declared; an unsupported way."""
+    """A saved cutover version that is not exactly the original plus what is declared; a way that can't be gone.
+
+    can_type: whether this environment has a value map whose type could be copied; asked only where that matters.
+    """
     spec: MapSpec = desired.spec
     if not isinstance(spec.version, VersionSpec) or resolution.original is None:
         return
@@ -57,16 +67,25 @@ def of_version(
             do = "declare another number (cutover_version), or correct that version by hand"
             yield Finding("block", "mapping-not-exact", what, do, "maps", desired.source, desired.address, wrong)
     if saved is None:
-        yield from _way(desired, spec.version, environment)
+        yield from _way(desired, spec.version, environment, can_type)
 
 
-def _way(desired: Desired, version: VersionSpec, environment: Environment) -> Iterable[Finding]:
-    if way(version, desired.address.name, environment) != "row" or not environment.is_production:
-        return
-    if not version.accept_unsupported:
+def _way(
+    desired: Desired, version: VersionSpec, environment: Environment, can_type: Callable[[], bool]
+) -> Iterator[Finding]:
+    how = way(version, desired.address.name, environment)
+    if how == "row" and environment.is_production and not version.accept_unsupported:
         what = f"{desired.address}: via: row is not supported by Microsoft"
         do = "use via: manual or via: solution, or say accept_unsupported: REASON"
         yield Finding("block", "via-unsupported", what, do, "maps", desired.source, desired.address)
+    if how == "row" and any(row.values for row in version.mappings) and not can_type():
+        what = f"{desired.address}: {NO_TYPE}"
+        yield Finding("block", "value-map-type-unknown", what, NO_TYPE_DO, "maps", desired.source, desired.address)
+    names = getattr(environment.maps, desired.address.name)
+    if how == "solution" and not (names.solution and Path(names.solution_file or "?").is_file()):
+        what = f"{desired.address}: via: solution needs the solution's name, and its file, which must be there"
+        do = f"write solution and solution_file of maps.{desired.address.name} in the inventory"
+        yield Finding("block", "solution-missing", what, do, "maps", desired.source, desired.address)
 
 
 def way(version: VersionSpec, name: str, environment: Environment) -> str:

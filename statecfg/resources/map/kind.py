@@ -116,7 +116,10 @@ class Maps(Kind):
         resolution = self.resolution(value, seen)
         yield from findings.of_state(desired.address, value)
         yield from findings.of_original(desired, value, resolution)
-        yield from findings.of_version(desired, value, resolution, self._services.environment, self._reader.enums())
+        environment, enums = self._services.environment, self._reader.enums()
+        yield from findings.of_version(
+            desired, value, resolution, environment, enums, lambda: bool(self._reader.value_type(value.rows))
+        )
 
     def under(self, desired: Desired, condition: Condition) -> Desired:
         wants = condition.wants
@@ -182,7 +185,7 @@ class Maps(Kind):
         if step.verb != "start":
             return CLEAR
         live = self._now(desired)
-        return Look(fencing.before_start(step, live, self._reader))
+        return Look(tuple(fencing.before_start(step, live, self._reader)))
 
     def _now(self, desired: Desired) -> MapLive:
         self._reader.fresh()

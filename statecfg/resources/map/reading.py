@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from statecfg.clients import witness
-from statecfg.clients.mapping import Mapping_, Project
+from statecfg.clients.mapping import FieldMapping, Mapping_, Project
 from statecfg.clients.tablemap import TableMap, found_in
 from statecfg.clients.witness import FinanceRow, RuntimeRow
 from statecfg.model.environment import MapNames
@@ -69,6 +69,7 @@ class Reader:
     _round: Round | None = None
     _saved: dict[str, Mapping_] = field(default_factory=dict)
     _enums: Enums | None = None
+    _value_type: str | None = None
 
     def fresh(self) -> None:
         """The next read looks again."""
@@ -95,6 +96,16 @@ class Reader:
         version_id = table_map.active.id if table_map.active else ""
         rows = self.saved([version_id]).get(version_id, NO_MAPPING)
         return Project(table_map.name, rows.rows, rows.source_filter, rows.reversed_filter, (), {})
+
+    def value_type(self, rows: Iterable[FieldMapping]) -> str:
+        """The `$type` that value maps carry here: these rows' own, else that of any saved version; "" if none has one.
+
+        Source: reference/dual-write.md, "Value transform".
+        """
+        own = next((row.value_type for row in rows if row.value_type), "")
+        if not own and self._value_type is None:
+            self._value_type = next(witness.value_types(self.services.dataverse), "")
+        return own or self._value_type or ""
 
     def saved(self, ids: Iterable[str]) -> dict[str, Mapping_]:
         """The mappings of saved versions, by id; one that has no row is left out."""
