@@ -8,6 +8,7 @@ DOES_NOT_EXIST = "0x80040217"
 NOT_FOUND_BY_KEY = "0x80060891"
 DUPLICATE_RECORD = "0x80040237"
 DUPLICATE_KEY = "0x80060892"
+DUPLICATES_FOUND = "0x80040333"
 VERSION_MISMATCH = "0x80060882"
 KEY_NOT_DEFINED = "0x80060890"
 BAD_URI = "0x80060888"
@@ -51,6 +52,12 @@ def duplicate(table: Table, found: Duplicate) -> Refused:
         "Select one or more unique values and try again."
     )
     return Refused(DUPLICATE_KEY, message, 412)
+
+
+def duplicate_detected() -> Refused:
+    """A duplicate detection rule finds another record like the one that was written."""
+    message = "A record was not created or updated because a duplicate of the current record already exists."
+    return Refused(DUPLICATES_FOUND, message, 412)
 
 
 def version_mismatch() -> Refused:

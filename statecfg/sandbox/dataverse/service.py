@@ -10,6 +10,7 @@ from typing import Any
 from statecfg.sandbox.control import ControlError
 from statecfg.sandbox.dataverse import catalog, errors, messages, records
 from statecfg.sandbox.dataverse.batch import batch_answer
+from statecfg.sandbox.dataverse.duplicates import declare_settings as declare_duplicates
 from statecfg.sandbox.dataverse.exchange import Exchange, error_answer, preferences
 from statecfg.sandbox.dataverse.limits import Limits, Throttled
 from statecfg.sandbox.dataverse.limits import declare_settings as declare_limits
@@ -45,6 +46,7 @@ def prepare(world: World) -> None:
     catalog.define(world)
     declare_limits(world.settings)
     declare_mistakes(world.settings)
+    declare_duplicates(world.settings)
     world.settings.declare("dataverse.delay_per_request_s", 0, "seconds each request takes, besides its rows")
     world.settings.declare("dataverse.delay_per_row_s", 0, "seconds each written row takes")
 

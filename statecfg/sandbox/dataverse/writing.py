@@ -12,6 +12,7 @@ from typing import Any
 from statecfg.sandbox.dataverse import errors, records
 from statecfg.sandbox.dataverse.address import Key, found_key, missing
 from statecfg.sandbox.dataverse.components import SOLUTION_HEADER, put_into_solution
+from statecfg.sandbox.dataverse.duplicates import refuse_duplicates
 from statecfg.sandbox.dataverse.exchange import Exchange
 from statecfg.sandbox.dataverse.names import NAMES, Names
 from statecfg.sandbox.dataverse.payload import Body, Reader, Values
@@ -33,6 +34,7 @@ def create_record(tx: Tx, exchange: Exchange, names: Names, extra: Row | None = 
     """`POST set`. extra: values that the address implies, for a record made within a relation."""
     body = exchange.body()
     row = insert(tx, reader(tx, exchange), names, body, extra or {})
+    refuse_duplicates(tx, exchange, names.table.name, (row,))
     return _created(tx, exchange, names, row)
 
 
@@ -63,12 +65,14 @@ def patch_record(tx: Tx, exchange: Exchange, names: Names, key: Key) -> Answer:
         if exchange.if_match is not None:
             raise missing(names, key)
         row = insert(tx, reader(tx, exchange), names, {**_key_values(names, key, body), **body}, {})
+        refuse_duplicates(tx, exchange, names.table.name, (row,))
         return _created(tx, exchange, names, row, key)
     if exchange.if_none_match == ANY:
         raise errors.matches_already()
     check_version(exchange, found)
     without_key = {name: value for name, value in body.items() if name not in key.columns}
     row = change(tx, reader(tx, exchange), names, found[names.key], without_key)
+    refuse_duplicates(tx, exchange, names.table.name, (row,))
     if exchange.prefer.representation:
         return _represented(tx, exchange, names, row, 200)
     return _noted(exchange.nothing(OData_EntityId=exchange.address(names.table.entity_set, key.text)), 1)
