@@ -52,9 +52,9 @@ def apply(
       statecfg apply cutover -i .sandbox/inventory --yes
 
     \b
-    Exit codes: 0 done or nothing to do, 3 stopped part way, 4 the world moved since the plan was made,
-    5 approval is missing or the plan is not this one, 7 something blocks, 8 the files are wrong, 9 sign-in,
-    10 a service is away, 130 interrupted.
+    Exit codes: 0 done or nothing to do, 3 stopped part way, 4 the world moved since the plan
+    was made, 5 approval is missing or the plan is not this one, 7 something blocks, 8 the files
+    are wrong, 9 sign-in, 10 a service is away, 130 interrupted.
     """
     given, plan_file = attestations(attest), _plan_file(target)
     if digest and not plan_file:

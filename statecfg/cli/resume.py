@@ -30,11 +30,12 @@ def resume(call: Call, run: str | None, yes: bool, confirm: str, attest: Sequenc
     \b
     Examples:
       statecfg resume -i inventories/contoso -l contoso-uat
-      statecfg resume 20260114T020310-9f3c -i inventories/contoso -l contoso-prod --confirm contoso-prod
+      statecfg resume 20260114T020310-9f3c -l contoso-prod --confirm contoso-prod
 
     \b
-    Exit codes: 0 done, 3 stopped part way again, 4 the world is not as the run left it, 5 there is nothing to go on
-    with, 6 the run is still at work, 7 something blocks, 130 interrupted.
+    Exit codes: 0 done, 3 stopped part way again, 4 the world is not as the run left it,
+    5 there is nothing to go on with, 6 the run is still at work, 7 something blocks,
+    130 interrupted.
     """
     result = call.application().resume(
         run,

@@ -39,12 +39,14 @@ def evidence(finding: Finding) -> str:
 
 
 def answered(findings: Iterable[Finding], known: Sequence[Attestation], answers: Answers) -> tuple[Attestation, ...]:
-    """New attestations for every question that no known one answers.
+    """New attestations for every question that no known one answers; a question that is found twice is asked once.
 
     Raises Blocked, with the exact option to add, if a question stays open.
     """
-    questions = [finding for finding in findings if finding.severity == "ask" and not is_known(finding, known)]
-    new = [(finding, _answer(finding, answers)) for finding in questions]
+    open_ = [finding for finding in findings if finding.severity == "ask" and not is_known(finding, known)]
+    # The plan's findings and those of the look just before writing are mostly the same.
+    questions = {(finding.code, evidence(finding)): finding for finding in reversed(open_)}
+    new = [(finding, _answer(finding, answers)) for finding in reversed(questions.values())]
     unanswered = [finding for finding, attestation in new if attestation is None]
     if unanswered:
         options = " ".join(f'--attest {finding.code}="NAME: WORDS"' for finding in unanswered)

@@ -13,7 +13,7 @@ from typing import Any
 
 from statecfg.loading.environments import SETTINGS, chosen_host, declared_environment, extra_variables
 from statecfg.loading.inventory import Inventory, read_inventory
-from statecfg.loading.problems import Problems, shown
+from statecfg.loading.problems import Problems, nearest, shown
 from statecfg.loading.rendering import Variables
 from statecfg.loading.states import Vocabulary, read_states, state_files
 from statecfg.loading.tables.source import TableSource, digest_of
@@ -147,7 +147,9 @@ def _check_extra(names: Iterable[str], variables: Variables, problems: Problems)
     """Notes -e variables that nothing asks for: a misspelt one would silently change nothing."""
     for name in sorted(names):
         if name not in variables.used and name not in SETTINGS.keys.values():
-            problems.add("unused-extra", Source(f"-e {name}"), f"nothing uses the variable `{name}`")
+            close = nearest(name, SETTINGS.keys.values())
+            do = f"did you mean `{close}`?" if close else "correct the name, or leave it out"
+            problems.add("unused-extra", Source(f"-e {name}"), f"nothing uses the variable `{name}`", do)
 
 
 def _digests(
