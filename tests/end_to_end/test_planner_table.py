@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from statecfg.model.plan import Plan, Step
+from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.projops.creating import create_invoice
 from tests.end_to_end import moments
 from tests.end_to_end.meddling import Meddler
@@ -188,6 +189,27 @@ def test_a_confirm_in_flight_is_waited_for_before_the_milestones_map_alone_start
     assert steps_of(plan, FILE) == {"create": 1}
     assert steps_of(plan, INVOICES)["create"] == 1
     played.assert_ends_the_same(rig)
+
+
+@pytest.mark.parametrize(("ours", "by_system"), [(True, False), (False, True)])
+def test_only_what_the_system_wrote_on_records_of_ours_needs_no_word(
+    played: Played, ours: bool, by_system: bool
+) -> None:
+    """A colleague's write on a record of ours is asked about, and so is the system's on somebody else's."""
+    rig = played.take("stopped")
+    rig.done("cutover")
+    mine = {stone[MILESTONE_ID] for number in (A, B, C, D) for stone in ours_on(rig, number)}
+    stone = next(each for each in rig.find(MILESTONE) if (each[MILESTONE_ID] in mine) == ours)
+    rig.settings(projops__strict=False)
+    colleague = next(user for user in rig.find("systemuser", applicationid=None) if user["fullname"] != "SYSTEM")
+    with rig.sandbox.world.transaction() as tx:
+        tx.caller = "" if by_system else colleague["systemuserid"]
+        records.update(tx, MILESTONE, stone[MILESTONE_ID], {"msdyn_description": "Touched"})
+    result = rig.apply("restored")
+    assert result.exit_code == 7, said(result)
+    asked = {finding.what for finding in result.findings if finding.code.startswith("foreign-write.")}
+    assert len(asked) == 1
+    assert repr(stone["msdyn_name"]) in asked.pop()
 
 
 def test_drafts_that_are_there_are_adopted_and_the_others_are_made(played: Played) -> None:
