@@ -13,7 +13,7 @@ help:
 	@echo '             clients of other people, unmodified, against the sandbox; needs Node and npm'
 	@echo 'make lint    format, ruff, mypy --strict, import contracts'
 	@echo 'make check   lint, test and test-clients'
-	@echo 'make bench   figures: start-up, planning, memory'
+	@echo 'make bench   figures: start-up, planning, memory, the sandbox'
 	@echo 'make clean   remove what the others made'
 
 $(READY): setup.cfg pyproject.toml
@@ -42,6 +42,7 @@ check: lint test test-clients
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/sandbox.py
 
 clean:
 	rm -rf .venv .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

@@ -64,7 +64,7 @@ class Control:
         self.register("faults", "DELETE", self._clear_faults)
         self.register("requests", "GET", self._requests)
         self.register("requests", "DELETE", lambda call: log.clear())
-        self.register("snapshot", "POST", lambda call: world.snapshot(_snapshot_name(call)))
+        self.register("snapshot", "POST", self._snapshot)
         self.register("restore", "POST", self._restore)
 
     def register(self, name: str, method: str, handler: Handler) -> None:
@@ -122,6 +122,9 @@ class Control:
     def _requests(self, call: Call) -> Any:
         after = call.query.get("after", "0")
         return self._log.entries(int(after) if after.isdigit() else 0)
+
+    def _snapshot(self, call: Call) -> None:
+        self._world.snapshot(_snapshot_name(call))
 
     def _restore(self, call: Call) -> None:
         try:

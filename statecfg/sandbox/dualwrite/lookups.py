@@ -83,7 +83,7 @@ def lookup_target(tx: Tx, table: str, name: str, row: Mapping[str, Any]) -> str:
 def path_column(tx: Tx, table: str, path: str) -> Column | None:
     """The column at the end of a dotted path, or None if this Dataverse cannot follow it."""
     first, _, rest = path.partition(".")
-    if table not in tx.world.tables:
+    if not tx.world.has(table):
         return None
     if not rest:
         return tx.world.shape(table).columns.get(first)

@@ -26,7 +26,7 @@ def accounting_currency(tx: Tx, company: str) -> str:
 
 def rate(tx: Tx, source: str, target: str) -> Decimal:
     """What one unit of `source` is worth in `target`; 1 where either is unknown or both are the same."""
-    if source.upper() == target.upper() or CURRENCIES not in tx.world.tables:
+    if source.upper() == target.upper() or not tx.world.has(CURRENCIES):
         return Decimal(1)
     known = {code: tx.find(CURRENCIES, isocurrencycode=code) for code in (source, target)}
     if not all(rows and rows[0].get("exchangerate") for rows in known.values()):

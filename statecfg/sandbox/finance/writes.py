@@ -291,7 +291,7 @@ def _announced_lines(tx: Tx, proposal: Values) -> int:
     The product's header carries a hash over the list of billable actuals; the sandbox counts the invoice's lines.
     Source: reference/finance-and-operations.md, 10, "Invoice proposals".
     """
-    if "msdyn_invoicelinetransaction" not in tx.world.tables or not proposal.get("ExternalId"):
+    if not tx.world.has("msdyn_invoicelinetransaction") or not proposal.get("ExternalId"):
         return 0
     return len(tx.find("msdyn_invoicelinetransaction", msdyn_invoice=proposal["ExternalId"]))
 

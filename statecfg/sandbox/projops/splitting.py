@@ -94,7 +94,7 @@ def _shares(whole: Any, percents: Sequence[Decimal], *, rest_last: bool) -> list
 
 def customer_of(tx: Tx, milestone: str) -> str | None:
     """The account that pays a part of a divided milestone; None for any other milestone."""
-    part = tx.get(PARTS, milestone) if PARTS in tx.world.tables else None
+    part = tx.get(PARTS, milestone) if tx.world.has(PARTS) else None
     return part["customerid"] if part else None
 
 
