@@ -65,9 +65,11 @@ def target(
 def moves(live: MapLive, wanted: Target, base: Mapping_ | None, base_id: str = "") -> Moves | None:
     """The steps from `live` to `wanted`; None if nothing differs. base: the mapping of the original version."""
     switching = wanted.version is not None and wanted.version.identity != live.version.identity
-    running = wanted.running or ("running" if live.state == "running" else "stopped")
-    starting = running == "running" and (switching or live.state != "running")
-    stopping = live.state == "running" and (switching or running == "stopped")
+    # A map in initial sync or catch-up is waited for first, and runs then (rules 2.6).
+    runs = live.state in ("running", "busy")
+    running: Running = wanted.running or ("running" if runs else "stopped")
+    starting = running == "running" and (switching or not runs)
+    stopping = runs and (switching or running == "stopped")
     verbs: list[Verb] = ["stop"] if stopping else []
     if switching and wanted.version:
         verbs += [] if wanted.version.id else ["refresh", "save-version"]

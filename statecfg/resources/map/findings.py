@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from statecfg.model.address import Address
@@ -43,17 +43,9 @@ def of_original(desired: Desired, live: MapLive, resolution: Resolution) -> Iter
 
 
 def of_version(
-    desired: Desired,
-    live: MapLive,
-    resolution: Resolution,
-    environment: Environment,
-    enums: Enums,
-    can_type: Callable[[], bool],
+    desired: Desired, live: MapLive, resolution: Resolution, environment: Environment, enums: Enums
 ) -> Iterator[Finding]:
-    """A saved cutover version that is not exactly the original plus what is declared; a way that can't be gone.
-
-    can_type: whether this environment has a value map whose type could be copied; asked only where that matters.
-    """
+    """A saved cutover version that is not exactly the original plus what is declared; a way that can't be gone."""
     spec: MapSpec = desired.spec
     if not isinstance(spec.version, VersionSpec) or resolution.original is None:
         return
@@ -67,18 +59,16 @@ def of_version(
             do = "declare another number (cutover_version), or correct that version by hand"
             yield Finding("block", "mapping-not-exact", what, do, "maps", desired.source, desired.address, wrong)
     if saved is None:
-        yield from _way(desired, spec.version, environment, can_type)
+        yield from _way(desired, spec.version, environment, live.value_type)
 
 
-def _way(
-    desired: Desired, version: VersionSpec, environment: Environment, can_type: Callable[[], bool]
-) -> Iterator[Finding]:
+def _way(desired: Desired, version: VersionSpec, environment: Environment, value_type: str | None) -> Iterator[Finding]:
     how = way(version, desired.address.name, environment)
     if how == "row" and environment.is_production and not version.accept_unsupported:
         what = f"{desired.address}: via: row is not supported by Microsoft"
         do = "use via: manual or via: solution, or say accept_unsupported: REASON"
         yield Finding("block", "via-unsupported", what, do, "maps", desired.source, desired.address)
-    if how == "row" and any(row.values for row in version.mappings) and not can_type():
+    if how == "row" and any(row.values for row in version.mappings) and value_type == "":
         what = f"{desired.address}: {NO_TYPE}"
         yield Finding("block", "value-map-type-unknown", what, NO_TYPE_DO, "maps", desired.source, desired.address)
     names = getattr(environment.maps, desired.address.name)

@@ -58,7 +58,7 @@ class Maps(Kind):
         names = getattr(self._services.environment.maps, name)
         if self._services.gateway is None:
             return Live(desired.address, drifting.live(name, names, self._reader, self._recorded(name)), 1)
-        live = self._read(name, self._wanted_versions(name))
+        live = self._with_value_type(desired, self._read(name, self._wanted_versions(name)))
         return Live(desired.address, live, 1, live.witnesses.contradiction)
 
     def _read(self, name: str, numbers: Iterable[tuple[str, str]]) -> MapLive:
@@ -84,6 +84,15 @@ class Maps(Kind):
         )
         wanted = [found.id for pair in numbers if (found := live.find(*pair))]
         return replace(live, saved={**self._reader.saved(wanted), version.id: mapping})
+
+    def _with_value_type(self, desired: Desired, live: MapLive) -> MapLive:
+        """With the type that a row of the declared version would copy, where that version is yet to be made so."""
+        version = desired.spec.version
+        if not isinstance(version, VersionSpec) or live.find(version.publisher, version.number):
+            return live
+        if findings.way(version, live.name, self._services.environment) != "row":
+            return live
+        return replace(live, value_type=self._reader.value_type(live.rows))
 
     def _wanted_versions(self, name: str) -> Iterable[tuple[str, str]]:
         """Versions whose mapping matters: declared ones, and whatever a record names as the original."""
@@ -116,10 +125,7 @@ class Maps(Kind):
         resolution = self.resolution(value, seen)
         yield from findings.of_state(desired.address, value)
         yield from findings.of_original(desired, value, resolution)
-        environment, enums = self._services.environment, self._reader.enums()
-        yield from findings.of_version(
-            desired, value, resolution, environment, enums, lambda: bool(self._reader.value_type(value.rows))
-        )
+        yield from findings.of_version(desired, value, resolution, self._services.environment, self._reader.enums())
 
     def under(self, desired: Desired, condition: Condition) -> Desired:
         wants = condition.wants
@@ -172,7 +178,9 @@ class Maps(Kind):
         value: MapLive = live.value
         enums = self._reader.enums()
         mapping = repr((sorted(map(str, (canonical(r, enums) for r in value.rows))), value.mapping[1:]))
-        parts = {"running state": value.state, "version": str(value.version), "mapping": mapping}
+        # Whether initial sync ends before or after the next look makes no difference to what is planned.
+        state = "running" if value.state == "busy" else value.state
+        parts = {"running state": state, "version": str(value.version), "mapping": mapping}
         for part, text in parts.items():
             shown = "" if part == "mapping" else text
             yield WorldLine(desired.address, part, 1, hashlib.sha256(text.encode()).hexdigest()[:32], shown)

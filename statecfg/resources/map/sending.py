@@ -138,6 +138,8 @@ class Sender:
 
     def _all(self, step: Step, wanted: str) -> Observation:
         names = [target.name for target in step.targets]
+        for name in names:
+            self._refuse_paused(step, name)
         states = [(name, *self._judged(name, wanted)) for name in names]
         missing = [f"map/{name}: {words}" for name, state, words in states if state != wanted]
         agreed = all(state in (wanted, "unknown") and self._map(name).running == wanted for name, state, _ in states)
@@ -145,6 +147,13 @@ class Sender:
             self._refuse_to_wait_on(step, missing)
         done = len(names) - len(missing)
         return Observation("not_yet" if missing else "reached", "; ".join(missing), "", done, len(names))
+
+    def _refuse_paused(self, step: Step, name: str) -> None:
+        """A pause is no stop, and nothing ends it but a person. Raises Blocked (rules 2.6)."""
+        if self._map(name).running == "paused":
+            what = f"map/{name} is paused: what it queues would be replayed when it runs again"
+            do = "let a person resume it and wait until it runs, or stop it, knowing what its queue holds (M5)"
+            raise Blocked(what, [Finding("block", "map-paused", what, do, "maps", address=step.address)], do=do)
 
     def _refuse_to_wait_on(self, step: Step, missing: Sequence[str]) -> None:
         """Witnesses lag behind the gateway, but not for ever. Raises Blocked at their deadline (rules 3.3)."""

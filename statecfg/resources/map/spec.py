@@ -103,7 +103,8 @@ class MapLive:
     name: in the inventory (milestones, actuals, invoices). state: what the witnesses prove. version, mapping: the
     active version and what it maps. versions: all that can be chosen. saved: the mapping of each that was looked at,
     by id. schema: F&O fields that the map's cached schema knows, upper case. recorded: what records say of its
-    original. project: for Refresh. label: as people know the map.
+    original. project: for Refresh. label: as people know the map. value_type: the `$type` that a row of a new version
+    could copy, "" if there is none here, None where nobody had to look for one.
     """
 
     name: str
@@ -117,6 +118,7 @@ class MapLive:
     recorded: tuple[Original, ...] = ()
     project: str = ""
     label: str = ""
+    value_type: str | None = None
 
     @property
     def rows(self) -> tuple[FieldMapping, ...]:
