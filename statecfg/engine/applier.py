@@ -66,7 +66,7 @@ class Applier:
         if step.batching:
             self._write(step, progress)
         elif step.sends:
-            self._send(step)
+            self._send(step, progress)
             progress.done = 1
         else:
             self._await(step, None)
@@ -79,13 +79,18 @@ class Applier:
         writer.write()
         self._await(step, None)
 
-    def _send(self, step: Step) -> None:
+    def _send(self, step: Step, progress: Progress) -> None:
         look = self.guard.before(step, ())
         breaches = [finding for finding in look.findings if finding.blocks]
         if breaches:
             raise breach(step, breaches, ())
         (intent,) = self.journal.intend(self.run, step, [()])
-        self._await(step, self._performed(step, intent))
+        receipt = self._performed(step, intent)
+        try:
+            self._await(step, receipt)
+        except Interrupted:
+            progress.unknown.append(THE_STEP)
+            raise
         self.journal.note(intent, "done")
 
     def _performed(self, step: Step, intent: int) -> Receipt | None:
