@@ -4,15 +4,17 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-clients lint check bench clean
+.PHONY: help demo test test-damage test-clients lint check bench clean
 
 help:
 	@echo 'make demo    the whole cutover on a local stand-in, in under a minute'
 	@echo 'make test    the tests, over real sockets on loopback'
+	@echo 'make test-damage'
+	@echo '             the long ones: wrong orders, missing checks, every interrupted world'
 	@echo 'make test-clients'
 	@echo '             clients of other people, unmodified, against the sandbox; needs Node and npm'
 	@echo 'make lint    format, ruff, mypy --strict, import contracts'
-	@echo 'make check   lint, test and test-clients'
+	@echo 'make check   lint and all tests'
 	@echo 'make bench   figures: start-up, planning, memory, the sandbox'
 	@echo 'make clean   remove what the others made'
 
@@ -26,7 +28,10 @@ demo: $(READY)
 	@$(BIN)/python demo/demo.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m 'not damage'
+
+test-damage: $(READY)
+	$(BIN)/python -m pytest -n 2 -m damage
 
 test-clients: $(READY)
 	@$(BIN)/python -m tests.third_party.packages
@@ -38,7 +43,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 
-check: lint test test-clients
+check: lint test test-damage test-clients
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
