@@ -11,6 +11,9 @@ DAMAGE = (
     "tests/end_to_end/test_abandoned",
     "tests/end_to_end/test_messy_export",
     "tests/end_to_end/test_somebody_",
+    "tests/end_to_end/test_between_",
+    "tests/end_to_end/test_ways_",
+    "tests/end_to_end/test_witnesses",
     "tests/sandbox/test_typical_mistakes",
 )
 
