@@ -101,7 +101,10 @@ def test_a_map_started_after_the_last_read_exposes_that_group_at_most_and_names_
     assert len(asked(rig, verb)) == 1 + len(exposed), "the canary, that group, and nothing after it"
     (leaked,) = [finding for finding in result.error.findings if finding.code == "leaked"]
     staged = rig.find("fo.ProjActualsImports")
-    assert {row["ContractId"] for row in staged} == (set(exposed) if (name, verb) == ("actuals", "confirm") else set())
+    # The group's requests are under way side by side: one of them may be through before the map runs.
+    leaks = {row["ContractId"] for row in staged}
+    assert leaks <= set(exposed)
+    assert bool(leaks) == ((name, verb) == ("actuals", "confirm"))
     assert len(leaked.details) == (len(staged) or len(exposed))
     assert "Import from staging" in leaked.do
 
