@@ -20,9 +20,6 @@ from statecfg.model.kind import Kind, Observation, Settlement
 from statecfg.model.plan import Plan, Step
 from statecfg.model.records import Record
 
-FOREVER_S = 1e9
-"""Seconds since a request whose process is long gone; a kind waits for no more than the service's own limit."""
-
 
 def resume(scene: Scene, order: Order, journal: Journal) -> Outcome:
     """Go on with the run `order.resumes`. Everything that can go wrong is in the outcome's `error`."""
@@ -101,7 +98,7 @@ def _strange(step: Step, plan: Plan, completed: frozenset[int]) -> Iterable[str]
             yield f"{step.address}: {len(missing)} records that the plan doesn't hold, the first: {missing[0]}"
     elif not any(old.verb == step.verb and set(step.targets) <= set(old.targets) for old in same):
         yield f"{step.summary} is not part of the plan"
-    elif all(
+    elif step.shows and all(
         old.number in completed for old in same if old.verb == step.verb and set(step.targets) <= set(old.targets)
     ):
         yield f"{step.summary} was done by this run, and somebody undid it"

@@ -82,7 +82,8 @@ class Step:
     targets: every resource it touches (address is the first). detail: what the kind needs to perform it (JSON).
     moment: which fences guard it: "" none, else "batch", "create", "confirm", "start".
     conditions: the `while` that must hold, as data, read again at each fence.
-    sends: False for a step that only waits and looks.
+    sends: False for a step that only waits and looks. shows: False if what it did can't be read back until what comes
+    after it is done, so that a plan made meanwhile holds it again; sending it twice does no harm.
     """
 
     address: Address
@@ -96,6 +97,7 @@ class Step:
     conditions: tuple[Any, ...] = ()  # tuple[Condition, ...]
     irreversible: bool = False
     sends: bool = True
+    shows: bool = True
     deadline_s: float = 900.0
     batching: Batching | None = None
     count: int = 0

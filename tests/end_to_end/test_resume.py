@@ -45,6 +45,28 @@ def test_a_run_that_was_stopped_after_a_step_goes_on_from_there(rigs: Callable[.
     finish(rig, ledger, invoices)
 
 
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_a_restore_that_was_stopped_after_a_step_goes_on_from_there(rigs: Callable[..., Rig], last: int) -> None:
+    rig = rigs(contracts=2, milestones=6)
+    ledger, invoices = rig.ledger(), confirmed(rig)
+    rig.done("cutover")
+    first = rig.apply("restored", stop_after=last)
+    assert first.exit_code == 3, said(first)
+    resumed(rig)
+    finish(rig, ledger, invoices)
+
+
+@pytest.mark.parametrize("last", [2, 3, 6])
+def test_what_does_not_show_may_be_done_again(rigs: Callable[..., Rig], last: int) -> None:
+    """Refreshed tables and a saved version show with what comes after them only."""
+    rig = rigs(contracts=2, milestones=6)
+    ledger, invoices = rig.ledger(), confirmed(rig)
+    first = rig.apply("cutover", stop_after=last)
+    assert first.exit_code == 3, said(first)
+    resumed(rig)
+    finish(rig, ledger, invoices)
+
+
 def apply_in_a_process(rig: Rig, project: Path) -> subprocess.Popen[bytes]:
     """The real command, in a process of its own."""
     words = [sys.executable, "-m", "statecfg", "apply", "cutover", "-i", str(rig.inventory), "-s", str(STATES), "--yes"]

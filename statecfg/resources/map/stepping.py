@@ -16,6 +16,8 @@ from statecfg.model.plan import Change, Step
 from statecfg.resources.map.decide import Moves
 from statecfg.resources.map.findings import way
 
+# What these did shows only when the map runs on it, or when the version is there to be chosen.
+UNSEEN = frozenset(("refresh", "save-version"))
 MARKS = {"stop": "~", "start": "~", "switch": "~", "save-version": "+", "apply-version": ">", "refresh": ">"}
 
 
@@ -93,6 +95,7 @@ def _step(change: Change, verb: str, detail: dict[str, Any], environment: Enviro
         mark=MARKS[verb],  # type: ignore[arg-type]
         detail=detail,
         moment="start" if verb == "start" else "",
+        shows=verb not in UNSEEN,
         deadline_s=environment.waits.map_s,
     )
 
