@@ -32,6 +32,8 @@ TIMEOUT_S = 20
 MILESTONES = "msdyn_contractlinescheduleofvalues - Project Operations integration contract line milestones"
 ACTUALS = "msdyn_actuals - Project Operations integration actuals"
 INVOICES = "invoices - Project invoice proposal V2"
+CUSTOMERS = "accounts - Customers V3"
+CONTRACT_LINES = "salesorderdetails - Project contract lines"
 
 FINANCE_MILESTONES = "fo.ProjectContractLineMilestones"
 RUNTIME_ROWS = "msdyn_dualwriteruntimeconfig"
@@ -127,6 +129,12 @@ class Link:
     def start(self, *tnames: str, **parameters: Any) -> None:
         """Start maps without initial sync."""
         self.do(START, *tnames, parameters={**SKIP, **parameters})
+
+    def start_error(self, tname: str = MILESTONES) -> str:
+        """Start a map that cannot start; what its request says."""
+        (entry,) = self.wait(self.ask(START, tname, parameters=SKIP))
+        assert entry["state"] == "3"
+        return str(entry["errorMessage"])
 
     def switch(self, template: str, tname: str = MILESTONES) -> requests.Response:
         """Choose a version."""

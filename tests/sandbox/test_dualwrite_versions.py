@@ -18,8 +18,6 @@ from tests.sandbox.dualwrite_world import (
     INVOICES,
     MANAGEMENT,
     MILESTONES,
-    SKIP,
-    START,
     Link,
     cutover_line,
     milestone,
@@ -91,12 +89,6 @@ def restore(link: Link, *uniquenames: str) -> dict[str, Any]:
         if found["state"] != "1":
             return found
     raise AssertionError("the restore never ends")
-
-
-def start_error(link: Link) -> str:
-    (entry,) = link.wait(link.ask(START, parameters=SKIP))
-    assert entry["state"] == "3"
-    return entry["errorMessage"]
 
 
 def test_several_versions_are_on_offer_and_the_highest_is_not_the_active_one(link: Link) -> None:
@@ -274,11 +266,11 @@ def test_a_new_field_needs_the_target_mapping_and_then_a_refresh(tmp_path) -> No
         link.stop()
         link.save_as()
         words = "Project validation failed [DIPV1022] Missing source field TRANSSTATUS in the schema."
-        assert start_error(link) == words
+        assert link.start_error() == words
         link.refresh()
-        assert "DIPV1022" in start_error(link)
+        assert "DIPV1022" in link.start_error()
         assert link.control("POST", "generate-mapping", {}).json() == {"added": 1}
-        assert "DIPV1022" in start_error(link)
+        assert "DIPV1022" in link.start_error()
         link.refresh()
         link.start()
         (row,) = link.create(milestone())
@@ -305,55 +297,6 @@ def test_a_version_may_be_checked_when_it_is_chosen(link: Link) -> None:
     assert "DIPV1022" in answer.json()["message"]
 
 
-def line(finance: str, dataverse: str, direction: int = 2, **more: Any) -> dict[str, Any]:
-    return {"syncDirection": direction, "sourceField": finance, "destinationField": dataverse, **more}
-
-
-GUID_LINE = line("CONTRACTLINEMILESTONEGUID", "msdyn_contractlinescheduleofvalueid")
-PROBLEMS = [
-    ([line("NOSUCHFIELD", "msdyn_name")], "DIPV1022"),
-    ([line("DESCRIPTION", "msdyn_nosuchcolumn")], "DIPV1025"),
-    ([line("DESCRIPTION", "msdyn_contract.nosuchcolumn")], "DIPV1025"),
-    ([line("", "msdyn_name")], "DIPV1021"),
-    ([line("DESCRIPTION", "")], "DIPV1024"),
-    ([line("DESCRIPTION", "msdyn_description")], "DIPV1023"),
-    ([line("DESCRIPTION", "msdyn_name", 1), line("ACTIVITYNUMBER", "msdyn_name", 1)], "DIPV1026"),
-    ([line("DESCRIPTION", "msdyn_name", 3)], "DIPV1004"),
-    ([line("TRANSACTIONID", "msdyn_amount_after_tax", 1)], "DIPV1011"),
-    ([line("TOTALSALESAMOUNT", "msdyn_amount")], "DIPV1011"),
-]
-
-
-@pytest.mark.parametrize(("lines", "code"), PROBLEMS)
-def test_a_mapping_that_cannot_run_is_refused_at_start_with_its_code(link: Link, lines, code) -> None:
-    link.stop()
-    body = {"map": "milestones", "version": "2.0.0.0", "mappings": lines}
-    assert link.control("POST", "save-as", body).status_code == 200
-    assert f"[{code}]" in start_error(link)
-    assert link.state() == "1"
-
-
-WHOLE_PROBLEMS = [
-    ([line("DESCRIPTION", "msdyn_name")], "DIPV1014"),
-    ([GUID_LINE, line("DESCRIPTION", "msdyn_name"), line("DESCRIPTION", "msdyn_name")], "DIPV1029"),
-]
-
-
-@pytest.mark.parametrize(("lines", "code"), WHOLE_PROBLEMS)
-def test_a_whole_mapping_may_lack_its_key_or_repeat_itself(link: Link, lines, code) -> None:
-    link.stop()
-    body = {"map": "milestones", "version": "2.0.0.0", "mappings": lines, "whole": True}
-    link.control("POST", "save-as", body)
-    assert f"[{code}]" in start_error(link)
-
-
-def test_a_table_without_an_integration_key_cannot_start(link: Link) -> None:
-    link.stop()
-    with link.world.transaction() as tx:
-        tx.delete("dw.keys", "msdyn_contractlinescheduleofvalues")
-    assert "[DIPV1003]" in start_error(link)
-
-
 def test_a_filter_that_cannot_be_parsed_is_refused(link: Link) -> None:
     row = cutover_row(link)
     task = json.loads(row["msdyn_mapping"])
@@ -363,7 +306,7 @@ def test_a_filter_that_cannot_be_parsed_is_refused(link: Link) -> None:
     link.stop()
     link.refresh()
     link.switch(stored[f"{MAP_ROWS}id"])
-    assert "[DIPV1012]" in start_error(link)
+    assert "[DIPV1012]" in link.start_error()
 
 
 def test_an_invented_type_of_value_map_does_not_run(link: Link) -> None:
@@ -374,7 +317,7 @@ def test_an_invented_type_of_value_map_does_not_run(link: Link) -> None:
     link.stop()
     link.refresh()
     link.switch(stored[f"{MAP_ROWS}id"])
-    assert "Could not load type" in start_error(link)
+    assert "Could not load type" in link.start_error()
     link.settings(valuemap__type_check=False)
     link.start()
 

@@ -271,7 +271,7 @@ def _refuse_on_request(tx: Tx, verb: str, described: Row) -> None:
     if fault is not None:
         asked = fault.details.get("message") or fault.details.get("code", "DIPV1001")
     if asked and str(asked).startswith("DIPV") and " " not in str(asked):
-        raise Impossible(texts.validation_failed(str(asked), "Validation failed."))
+        raise Impossible(texts.validation_failed(str(asked)))
     if asked:
         raise Impossible(str(asked))
 

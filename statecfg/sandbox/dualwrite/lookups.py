@@ -91,3 +91,15 @@ def path_column(tx: Tx, table: str, path: str) -> Column | None:
         return path_column(tx, lookup_target(tx, table, first, {}), rest)
     except NoSuchColumn:
         return None
+
+
+def path_table(tx: Tx, table: str, path: str) -> str | None:
+    """The table that a dotted path of lookups leads to, or None if this Dataverse cannot follow it."""
+    first, _, rest = path.partition(".")
+    if not tx.world.has(table):
+        return None
+    try:
+        target = lookup_target(tx, table, first, {})
+    except NoSuchColumn:
+        return None
+    return path_table(tx, target, rest) if rest else target

@@ -1,7 +1,7 @@
 """The checks that a map must pass before it runs, each with the service's code.
 
 It looks at the cached schema, never at the live one: that is why a new F&O field needs *Refresh tables* first.
-Not emulated: the checks of connections, organisations and mandatory fields (1000 to 1010, 1015 to 1017, 1027 to 1031).
+What nothing here can cause (1000, 1005 to 1007, 1017, 1019, 1028, 1031) happens when a fault or a setting asks for it.
 Source: reference/dual-write.md, "Validation codes at start or save".
 """
 
@@ -9,28 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from statecfg.sandbox.dualwrite import texts
 from statecfg.sandbox.dualwrite.filters import NotAFilter, odata_fields, xpp_filter
-from statecfg.sandbox.dualwrite.lookups import path_column
+from statecfg.sandbox.dualwrite.fitting import mismatches
+from statecfg.sandbox.dualwrite.lookups import path_column, path_table
 from statecfg.sandbox.dualwrite.mapping import Direction, TaskMapping, value_map_types
+from statecfg.sandbox.dualwrite.organisation import organisation_problems
+from statecfg.sandbox.dualwrite.problem import Problem
 from statecfg.sandbox.dualwrite.runtime import has_table, key_of
 from statecfg.sandbox.dualwrite.schemas import cached
+from statecfg.sandbox.finance.catalog import COMPANY, entity_sets
 from statecfg.sandbox.world import Row, Tx
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a map can't start: the service's code and words."""
-
-    code: str
-    text: str
-
-    @property
-    def message(self) -> str:
-        """As the gateway words it."""
-        return texts.validation_failed(self.code, self.text)
 
 
 def problems(tx: Tx, described: Row, mapping: TaskMapping, clr_type: str) -> tuple[Problem, ...]:
@@ -43,7 +32,11 @@ def problems(tx: Tx, described: Row, mapping: TaskMapping, clr_type: str) -> tup
         *_schema(tx, described, mapping),
         *_repetitions(mapping),
         *_key(tx, mapping),
+        *_lookup_keys(tx, described, mapping),
         *_read_only(tx, described, mapping),
+        *_mandatory(tx, described, mapping),
+        *organisation_problems(tx, described, mapping),
+        *mismatches(tx, described, mapping),
         *(_types(tx, mapping, clr_type)),
     )
 
@@ -101,10 +94,34 @@ def _key(tx: Tx, mapping: TaskMapping) -> Iterator[Problem]:
     two_way = any(line.direction is Direction.BOTH for line in mapping.lines)
     for path in key:
         lines = [line for line in mapping.lines if line.dataverse.lower() == path.lower()]
-        if not lines:
+        if not lines and "." in path:
+            yield Problem("DIPV1015", f"Key field {path} of a lookup is not mapped")
+        elif not lines:
             yield Problem("DIPV1014", f"Key field {path} is not mapped")
         elif two_way and lines[0].direction is not Direction.BOTH:
             yield Problem("DIPV1004", f"Key field {path} must be mapped in both directions")
+
+
+def _lookup_keys(tx: Tx, described: Row, mapping: TaskMapping) -> Iterator[Problem]:
+    """A lookup that Dataverse is to set needs all of the related table's key, or its row cannot be found."""
+    mapped = {line.dataverse.lower() for line in mapping.to_dataverse}
+    for lookup in dict.fromkeys(line.dataverse.lower().rpartition(".")[0] for line in mapping.to_dataverse):
+        related = path_table(tx, described["source_table"], lookup) if lookup else None
+        key = key_of(tx, tx.world.shape(related).table.entity_set) if related else ()
+        missing = [field for field in key if f"{lookup}.{field}" not in mapped]
+        yield from (Problem("DIPV1027", f"Map {lookup}.{field} to find the row of {lookup}") for field in missing)
+
+
+def _mandatory(tx: Tx, described: Row, mapping: TaskMapping) -> Iterator[Problem]:
+    """F&O creates no row without the keys that it doesn't assign itself; its company is checked elsewhere."""
+    entity = entity_sets().get(described["finance_set"])
+    if entity is None or not mapping.to_finance:
+        return
+    mapped = {line.finance.upper() for line in mapping.lines}
+    for column in entity.columns:
+        given = column.readonly or column.sequence or column.type == "guid" or column.name == COMPANY
+        if column.required and not given and column.name.upper() not in mapped:
+            yield Problem("DIPV1010", f"Mandatory field {column.name.upper()} of {mapping.label} is not mapped")
 
 
 def _read_only(tx: Tx, described: Row, mapping: TaskMapping) -> Iterator[Problem]:
