@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from tests.sandbox.dualwrite_world import (
     STOP,
     Link,
     app_token,
+    milestone,
     persons_token,
     running_link,
 )
@@ -240,3 +242,50 @@ def test_no_bytes_make_the_gateway_fail(running: Link, body: bytes) -> None:
     for path in ("/Start", f"/SolutionAware/{running.cid}/RestoreTemplates"):
         assert running.send("POST", MANAGEMENT + path, data=body).status_code == 400
     assert running.kernel.crashes == []
+
+
+def reset(link: Link, *companies: str, force: str = "False") -> requests.Response:
+    """The call as DWH sends it; it writes booleans with a capital."""
+    environment = {"name": "n", "displayName": "n", "id": "n", "isDevInstance": False, "directUrl": "https://n"}
+    body = {
+        "powerAppsEnvironmentName": "e",
+        "environments": [{"targetType": "CRM", **environment}, {"targetType": "AX", **environment}],
+        "legalEntities": list(companies),
+    }
+    return link.send("POST", f"/api/ConnectionSet/{link.cid}/Reset?targetType=AX&forceReset={force}", body)
+
+
+def test_a_link_is_reset_only_when_every_map_is_stopped_or_by_force(link: Link) -> None:
+    assert reset(link, "USMF").status_code == 409
+    assert link.state() == "4"
+    assert reset(link, "USMF", force="True").status_code == 200
+    assert {each["detail"]["state"] for each in link.maps()} <= {"0", "1", "6"}
+    assert not link.rows("msdyn_dualwriteruntimeconfig")
+    assert not link.rows("fo.DualWriteProjectConfigurations")
+    (missed,) = link.create(milestone())
+    assert link.in_finance(missed) is None
+    link.start()
+    (sent,) = link.create(milestone("after"))
+    assert link.in_finance(sent)
+
+
+def test_a_reset_clears_rows_that_an_earlier_link_left_behind(link: Link) -> None:
+    with link.world.transaction() as tx:
+        tx.insert("fo.DualWriteProjectConfigurations", {"ProjectName": "stale", "Status": "Enabled"})
+    assert reset(link, "usmf", force="true").status_code == 200
+    assert not link.rows("fo.DualWriteProjectConfigurations")
+
+
+def test_a_reset_links_only_the_legal_entities_that_it_names(link: Link) -> None:
+    with link.world.transaction() as tx:
+        tx.insert("cdm_company", {"cdm_companyid": str(uuid.uuid4()), "cdm_companycode": "demf", "cdm_name": "DEMF"})
+    assert reset(link, "DEMF", force="true").status_code == 200
+    link.start()
+    (left_out,) = link.create(milestone())
+    assert link.in_finance(left_out) is None
+
+
+@pytest.mark.parametrize("names", [[], ["XXXX"]])
+def test_a_reset_for_nobody_or_for_strangers_is_refused(link: Link, names: list[str]) -> None:
+    assert reset(link, *names, force="true").status_code == 409
+    assert link.state() == "4"

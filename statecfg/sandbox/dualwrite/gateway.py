@@ -17,6 +17,7 @@ from statecfg.sandbox.dualwrite import codes, deploying, schemas, shown
 from statecfg.sandbox.dualwrite.catalog import PREREQUISITES
 from statecfg.sandbox.dualwrite.lifecycle import Impossible, Lifecycle, NotKnown, Wanted, check, map_by_project
 from statecfg.sandbox.dualwrite.link import link
+from statecfg.sandbox.dualwrite.resetting import CannotReset, reset_link
 from statecfg.sandbox.dualwrite.settings import GATEWAY
 from statecfg.sandbox.dualwrite.solutions import begin_restore, settle_restores
 from statecfg.sandbox.dualwrite.tables import KEYS, MAPS, RESTORES, TEMPLATES
@@ -115,6 +116,7 @@ class Gateway:
             ("GET", "/api/ConnectionSet/{cname}", self._connection_set),
             ("POST", "/api/dataset/{dataset}/IntegrationKeys", self._integration_keys),
             ("GET", "/api/ProjectExecutionWithCompanies/{pid}", self._initial_sync),
+            ("POST", "/api/ConnectionSet/{cid}/Reset", self._reset),
         )
 
     def _routed(self, request: Request) -> Answer:
@@ -259,6 +261,24 @@ class Gateway:
 
     def _initial_sync(self, tx: Tx, visit: Visit) -> Any:
         return shown.initial_sync_object(tx, _project(tx, visit.parts["pid"]))
+
+    def _reset(self, tx: Tx, visit: Visit) -> Any:
+        _linked(tx, visit.parts["cid"])
+        body, force = visit.json_object(), visit.query.get("forcereset", "false").lower()
+        names, environments = body.get("legalEntities"), body.get("environments")
+        if visit.query.get("targettype", "AX").upper() != "AX" or force not in ("true", "false"):
+            raise Declined(400, "targetType must be AX, and forceReset true or false.")
+        if not isinstance(environments, list) or len(environments) != 2:
+            raise Declined(400, "A link has two environments.")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise Declined(400, "legalEntities must be a list of company codes.")
+        self._lifecycle.settle(tx)
+        try:
+            with tx.echoing():
+                reset_link(tx, names, force=force == "true")
+        except CannotReset as cause:
+            raise Declined(409, str(cause)) from cause
+        return {}
 
 
 def _pattern(path: str) -> re.Pattern[str]:
