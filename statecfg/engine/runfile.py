@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from statecfg.model.errors import PlanRefused
 from statecfg.model.plan import Identity
-from statecfg.model.window import Attestation, Mark, Original, Window
+from statecfg.model.window import Window
 
 FORMAT = 1
+LARGEST = 256 * 1024 * 1024
+"""Far above a million adopted records."""
+# A run's name becomes the name of its file.
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+
+
+class _Format(msgspec.Struct):
+    format: int
 
 
 def write(window: Window, path: Path) -> None:
@@ -35,12 +45,25 @@ def write(window: Window, path: Path) -> None:
 def read(path: Path) -> Window:
     """The window in a run file. Raises PlanRefused if the file isn't one."""
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-        if body.pop("format") != FORMAT:
+        body = _bounded(path)
+        if msgspec.json.decode(body, type=_Format).format != FORMAT:
             raise ValueError("made by another version of statecfg")
-        return _window(body)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
-        raise PlanRefused(f"this is not a run file that can be read ({cause})", where=str(path)) from cause
+        window = msgspec.json.decode(body, type=Window)
+        if not _RUN.match(window.run):
+            raise ValueError("it doesn't name a run")
+        return window
+    except (OSError, ValueError, RecursionError) as cause:
+        what = f"this is not a run file that can be read ({cause})"
+        do = "move it away, or restore it from where it was published"
+        raise PlanRefused(what, where=str(path), do=do) from cause
+
+
+def _bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        body = file.read(LARGEST + 1)
+    if len(body) > LARGEST:
+        raise ValueError(f"larger than {LARGEST:,} bytes")
+    return body
 
 
 def newest(directory: Path, identity: Identity) -> Window | None:
@@ -61,15 +84,3 @@ def same_environment(one: Identity, other: Identity) -> bool:
 
 def _files(directory: Path) -> Iterable[Path]:
     return sorted(directory.glob("*.json")) if directory.is_dir() else ()
-
-
-def _window(body: Mapping[str, Any]) -> Window:
-    return Window(
-        **{
-            **body,
-            "identity": Identity(**body["identity"]),
-            "originals": tuple(Original(**original) for original in body["originals"]),
-            "mark": Mark(**body["mark"]) if body["mark"] else None,
-            "attestations": tuple(Attestation(**attestation) for attestation in body["attestations"]),
-        }
-    )
