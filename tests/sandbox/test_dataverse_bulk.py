@@ -210,6 +210,12 @@ def test_a_change_set_refers_to_what_it_made_before(dataverse: Place) -> None:
     assert dataverse.get(f"accounts({dataverse.ids['account']})/primarycontactid")["fullname"] == "Joe Roe"
 
 
+def test_a_reference_outside_a_change_set_leads_nowhere(dataverse: Place) -> None:
+    answer = Batch(dataverse).request("PATCH $1", {"name": "x"}).send()
+    assert statuses(answer) == [400]
+    assert "Content-ID Reference: '$1' does not exist in the batch context." in answer.text
+
+
 def test_a_reference_to_nothing_is_refused(dataverse: Place) -> None:
     for request in (("2", "PATCH $1", {"name": "x"}), ("2", "POST accounts", {"primarycontactid@odata.bind": "$1"})):
         answer = Batch(dataverse).change_set(request).send()
@@ -236,6 +242,18 @@ def test_a_batch_stops_at_the_first_failure_unless_told_to_go_on(dataverse: Plac
     assert names(dataverse) == {"Fabrikam", "A"}
     went_on = three().send(prefer="odata.continue-on-error")
     assert (went_on.status_code, statuses(went_on)) == (200, [204, 404, 204])
+
+
+def test_an_error_within_a_batch_says_which_request_it_is_of(dataverse: Place) -> None:
+    answer = Batch(dataverse).request("GET WhoAmI()").request(f"GET accounts({NOBODY})").send()
+    assert answer.text.count("REQ_ID: ") == 1
+    assert f"REQ_ID: {answer.headers['REQ_ID']}" in answer.text.partition("HTTP/1.1 404")[2]
+
+
+def test_going_on_is_said_to_have_been_honoured(dataverse: Place) -> None:
+    preference = "odata.continue-on-error"
+    assert Batch(dataverse).request("GET WhoAmI()").send(preference).headers["Preference-Applied"] == preference
+    assert "Preference-Applied" not in Batch(dataverse).request("GET WhoAmI()").send().headers
 
 
 def test_requests_keep_their_own_headers(dataverse: Place) -> None:

@@ -49,6 +49,23 @@ def test_anything_else_is_refused_and_creates_nothing(dataverse: Place, key: str
     assert numbers(dataverse) == []
 
 
+def test_a_key_may_have_several_columns_in_any_order(dataverse: Place) -> None:
+    key = "contacts(firstname='Joe',emailaddress1='a@b')"
+    assert dataverse.send("PATCH", key, {"lastname": "Doe"}).headers["OData-EntityId"].endswith(f"/{key}")
+    assert dataverse.get("contacts(emailaddress1='a@b',firstname='Joe')")["fullname"] == "Joe Doe"
+    twin = dataverse.send("POST", "contacts", {"firstname": "Joe", "emailaddress1": "a@b"})
+    assert dataverse.refused(twin)[:2] == (412, "0x80060892")
+    assert dataverse.send("GET", "contacts(firstname='Joe')").status_code == 400
+
+
+def test_a_user_is_not_found_by_the_name_of_her_primary_key(dataverse: Place) -> None:
+    user = dataverse.get("WhoAmI()")["UserId"]
+    assert dataverse.get(f"systemusers({user})")["fullname"] == "# statecfg"
+    assert dataverse.send("GET", f"systemusers(systemuserid={user})").status_code == 400
+    account = dataverse.ids["account"]
+    assert dataverse.get(f"accounts(accountid={account})")["name"] == "Fabrikam"
+
+
 def test_a_reference_by_alternate_key_is_read_as_strictly(dataverse: Place) -> None:
     body = {"name": "child", "parentaccountid@odata.bind": '/accounts(accountnumber="F-1")'}
     assert dataverse.send("POST", "accounts", body).status_code == 400

@@ -42,6 +42,23 @@ def test_the_request_after_the_last_is_refused_until_the_window_has_moved() -> N
     use(checked)
 
 
+def test_whoever_goes_on_sending_waits_longer_until_a_request_is_let_in() -> None:
+    clock = Clock()
+    checked = limits(clock, limit_requests=1, limit_window_s=10)
+    use(checked)
+    waits = []
+    for _ in range(3):
+        with pytest.raises(Throttled) as throttled:
+            checked.begin("ada")
+        waits.append(throttled.value.retry_after_s)
+    assert waits == [10, 11, 12]
+    clock.now += 10.5
+    use(checked)
+    with pytest.raises(Throttled) as again:
+        checked.begin("ada")
+    assert again.value.retry_after_s == 10
+
+
 def test_execution_time_is_summed_delays_included() -> None:
     checked = limits(Clock(), limit_time_s=5)
     use(checked, delay_s=3)
@@ -73,6 +90,8 @@ def test_the_service_answers_with_the_time_to_wait(dataverse: Place) -> None:
     assert left > 0
     assert dataverse.refused(answer)[:2] == (429, "0x80072322")
     assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.headers["x-ms-ratelimit-burst-remaining-xrm-requests"] == "0"
+    assert answer.headers["x-ms-dop-hint"] == "8"
 
 
 def test_a_throttling_fault_has_the_form_of_the_real_one(dataverse: Place) -> None:

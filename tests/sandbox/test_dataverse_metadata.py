@@ -95,6 +95,22 @@ def test_keys_and_relationships(dataverse: Place) -> None:
     assert len(shared["Options"]) == 4
 
 
+def test_relationships_are_cast_by_their_type(dataverse: Place) -> None:
+    root = "RelationshipDefinitions/Microsoft.Dynamics.CRM."
+    some = dataverse.values(f"{root}OneToManyRelationshipMetadata?$select=SchemaName")
+    assert "account_primary_contact" in {each["SchemaName"] for each in some}
+    assert dataverse.values(f"{root}ManyToManyRelationshipMetadata") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "address"), [("GET", "RetrieveMetadataChanges(Query=@p1)?@p1={}"), ("POST", "CreateEntities")]
+)
+def test_what_the_service_has_and_the_sandbox_has_not_is_said_so(dataverse: Place, method: str, address: str) -> None:
+    status, code, message = dataverse.refused(dataverse.send(method, address))
+    assert (status, code) == (501, "0x80060888")
+    assert "not emulated" in message
+
+
 def test_metadata_is_not_changed(dataverse: Place) -> None:
     assert dataverse.refused(dataverse.send("POST", "EntityDefinitions", {}))[0] == 501
 

@@ -277,6 +277,27 @@ def test_an_expand_brings_one_or_many(filled: Place) -> None:
     assert [child["name"] for child in followed] == ["Account 03"]
 
 
+def test_a_deeper_collection_comes_in_pages(filled: Place) -> None:
+    lines = "order_details($select=salesorderdetailname;$expand=order_detail_invoice_details($select=quantity))"
+    invoice = filled.create("invoices", {"name": "I"})
+    for quantity in range(5):
+        detail = {"quantity": quantity, "invoiceid@odata.bind": f"/invoices({invoice})"}
+        line = f"/salesorderdetails({filled.ids['line']})"
+        filled.create("invoicedetails", {**detail, "salesorderdetailid@odata.bind": line})
+    [whole] = filled.values(f"salesorders?$select=name&$expand={lines}")
+    [line_of] = whole["order_details"]
+    assert "order_details@odata.nextLink" in whole
+    assert "order_detail_invoice_details@odata.nextLink" not in line_of
+    [cut] = filled.values(f"salesorders?$select=name&$expand={lines}", Prefer="odata.maxpagesize=2")
+    [inner] = cut["order_details"]
+    found, link = inner["order_detail_invoice_details"], inner["order_detail_invoice_details@odata.nextLink"]
+    while link:
+        page = filled.get(link, Prefer="odata.maxpagesize=2")
+        found, link = found + page["value"], page.get("@odata.nextLink")
+    assert found == line_of["order_detail_invoice_details"]
+    assert len(found) == 5
+
+
 def test_an_expanded_reference_is_an_address(filled: Place) -> None:
     row = filled.values("accounts?$filter=accountnumber eq 'N-3'&$expand=primarycontactid/$ref")[0]
     assert row["primarycontactid"] == {"@odata.id": f"{filled.api}/contacts({row['_primarycontactid_value']})"}
@@ -303,6 +324,11 @@ def test_only_the_asked_annotations_are_sent(filled: Place) -> None:
         row = filled.values(f"{MILESTONES}?$filter=msdyn_name eq 'M01'", Prefer=prefer)[0]
         assert f"msdyn_amount@{one}" in row
         assert not any(key.endswith("lookuplogicalname") for key in row)
+
+
+def test_groups_take_no_order(filled: Place) -> None:
+    answer = filled.send("GET", "accounts?$apply=groupby((statecode),aggregate($count as n))&$orderby=n")
+    assert filled.refused(answer)[:2] == (400, "0x80060888")
 
 
 def test_groups_and_exact_sums(filled: Place) -> None:
@@ -344,6 +370,18 @@ def test_changes_since_a_token(filled: Place) -> None:
     count = link.replace("/accounts?$select=name&", "/accounts/$count?")
     assert filled.send("GET", count).text == "3"
     assert filled.get(delta["@odata.deltaLink"])["value"] == []
+
+
+def test_what_others_write_while_pages_are_read_is_a_change(filled: Place) -> None:
+    prefer = "odata.track-changes,odata.maxpagesize=5"
+    page = filled.get("accounts?$select=name", Prefer=prefer)
+    seen = page["value"][0]["accountid"]
+    filled.send("PATCH", f"accounts({seen})", {"name": "Meanwhile"})
+    assert "istracking=%22True%22" in page["@odata.nextLink"]
+    while "@odata.nextLink" in page:
+        assert "@odata.deltaLink" not in page
+        page = filled.get(page["@odata.nextLink"], Prefer=prefer)
+    assert [row["name"] for row in filled.get(page["@odata.deltaLink"])["value"]] == ["Meanwhile"]
 
 
 def test_change_tracking_takes_no_filter_and_its_tokens_end(filled: Place) -> None:

@@ -214,6 +214,14 @@ def test_deleting_follows_the_relations(dataverse: Place) -> None:
     assert dataverse.refused(restricted)[:2] == (405, "0x80040227")
 
 
+def test_one_property_is_written_on_the_version_that_was_read(dataverse: Place) -> None:
+    name = f"accounts({dataverse.ids['account']})/name"
+    for method in ("PUT", "DELETE"):
+        answer = dataverse.send(method, name, {"value": "x"}, If_Match='W/"1"')
+        assert dataverse.refused(answer)[:2] == (412, "0x80060882")
+    assert dataverse.get(name)["value"] == "Fabrikam"
+
+
 def test_one_property_can_be_read_written_and_emptied(dataverse: Place) -> None:
     address = f"accounts({dataverse.ids['account']})/name"
     assert dataverse.get(address)["value"] == "Fabrikam"
@@ -338,10 +346,28 @@ def test_an_address_that_leads_nowhere_is_an_error_of_the_service(
     assert (answer.status_code, "code" in answer.json()["error"]) == (status, True)
 
 
-def test_somebody_without_a_seat_is_refused(dataverse: Place) -> None:
+@pytest.mark.parametrize(
+    ("changes", "code"), [({"isdisabled": True}, "0x80040225"), ({"applicationid": None}, "0x80072560")]
+)
+def test_somebody_without_a_seat_is_refused(dataverse: Place, changes: dict[str, Any], code: str) -> None:
     with dataverse.world.transaction() as tx:
-        tx.update("systemuser", "00000000-0000-4000-8000-0000000000aa", {"isdisabled": True})
-    assert dataverse.refused(dataverse.send("GET", "WhoAmI()"))[:2] == (403, "0x80072560")
+        tx.update("systemuser", "00000000-0000-4000-8000-0000000000aa", changes)
+    assert dataverse.refused(dataverse.send("GET", "WhoAmI()"))[:2] == (403, code)
+
+
+def test_a_request_can_be_made_for_somebody_else(dataverse: Place) -> None:
+    ada, entra = "00000000-0000-4000-8000-0000000000ab", "00000000-0000-4000-8000-0000000000ac"
+    with dataverse.world.transaction() as tx:
+        tx.update("systemuser", ada, {"azureactivedirectoryobjectid": entra})
+    assert dataverse.get("WhoAmI()", MSCRMCallerID=ada.upper())["UserId"] == ada
+    assert dataverse.get("WhoAmI()", CallerObjectId=entra)["UserId"] == ada
+
+
+@pytest.mark.parametrize("header", ["MSCRMCallerID", "CallerObjectId"])
+def test_nobody_acts_for_somebody_without_a_seat(dataverse: Place, header: str) -> None:
+    answer = dataverse.send("POST", "accounts", {"name": "x"}, **{header: "00000000-0000-4000-8000-0000000000ff"})
+    assert dataverse.refused(answer)[:2] == (403, "0x80072560")
+    assert dataverse.values("accounts?$select=name&$filter=name eq 'x'") == []
 
 
 def test_no_token_is_answered_with_where_to_get_one(dataverse: Place) -> None:

@@ -23,6 +23,8 @@ from statecfg.sandbox.world import Refused, Row, Tx
 _API = re.compile(r"^/api/data/v\d+\.\d+/", re.IGNORECASE)
 _HOST = re.compile(r"^https?://[^/]+", re.IGNORECASE)
 _SLASH = "\x00"
+# Tables whose primary key can't be named in an address.
+_BY_GUID_ONLY = ("systemuser", "team")
 _QUOTED = re.compile(r"'(?:[^']|'')*'", re.DOTALL)
 
 
@@ -71,7 +73,7 @@ def key_of(names: Names, arguments: str) -> Key:
         if not equals or column is None:
             raise errors.bad_key(names.table)
         columns[column.name] = _key_value(column, value.strip())
-    if set(columns) == {names.key}:
+    if set(columns) == {names.key} and names.table.name not in _BY_GUID_ONLY:
         return Key(str(columns[names.key]), {}, text)
     if not any(set(key.columns) == set(columns) for key in names.table.alternate_keys):
         raise errors.bad_key(names.table)

@@ -43,6 +43,8 @@ class _Shown:
 
 def apply_page(tx: Tx, exchange: Exchange, names: Names, options: Options, within: Within | None) -> Answer:
     """The answer to a query with `$apply`. Raises Refused."""
+    if options.orderby:
+        raise errors.bad_uri("The query parameter $orderby is not supported with $apply.")
     build = _Build(tx, exchange, names, options, within)
     for part in split_outside_quotes(options.apply, "/"):
         build.transform(part)

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from statecfg.sandbox.dataverse import errors
 from statecfg.sandbox.dataverse.exchange import Exchange, error_answer, preferences
 from statecfg.sandbox.dataverse.mistakes import BATCH_PREFIX, batch_delimiter, kept_headers
+from statecfg.sandbox.dataverse.undecided import batch_status
 from statecfg.sandbox.wire import Answer, Request
 from statecfg.sandbox.world import Refused, Tx
 
@@ -63,22 +64,27 @@ def batch_answer(exchange: Exchange, handle: Handle) -> Answer:
 
 
 def _answer(exchange: Exchange, texts: list[bytes], answers: list[Answer]) -> Answer:
-    failed = any(answer.status >= 400 for answer in answers)
+    settings, goes_on = exchange.world.settings, exchange.prefer.continue_on_error
+    stopped = answers[-1].status if answers and answers[-1].status >= 400 and not goes_on else 0
     unique = uuid.uuid4()
-    delimiter = f"{batch_delimiter(exchange.world.settings)}{unique}".encode()
+    delimiter = f"{batch_delimiter(settings)}{unique}".encode()
+    applied = {"Preference-Applied": "odata.continue-on-error"} if goes_on else {}
     body = b"".join(b"--%s\r\n%s" % (delimiter, text) for text in texts) + b"--%s--\r\n" % delimiter
     return Answer(
-        # Whatever the inner status, the outer one is 400: a client may know no other.
-        status=400 if failed and not exchange.prefer.continue_on_error else 200,
+        status=batch_status(settings, stopped) if stopped else 200,
         body=body,
-        headers={"Content-Type": f"multipart/mixed; boundary={BATCH_PREFIX}{unique}", "OData-Version": "4.0"},
+        headers={
+            "Content-Type": f"multipart/mixed; boundary={BATCH_PREFIX}{unique}",
+            "OData-Version": "4.0",
+            **applied,
+        },
         note={"rows": sum(int(answer.note.get("rows", 0)) for answer in answers), "requests": len(answers)},
     )
 
 
 def _done(operation: Inner | list[Inner], handle: Handle) -> list[tuple[Inner, Answer]]:
     if not isinstance(operation, list):
-        return [(operation, handle(operation.exchange, None))]
+        return [(operation, _answered(operation, {}, handle, None))]
     if not operation:
         raise errors.bad_payload("Error Message : A change set must not be empty.")
     try:
@@ -112,7 +118,7 @@ def _change_set(inners: list[Inner], handle: Handle) -> list[tuple[Inner, Answer
     return done
 
 
-def _answered(inner: Inner, references: Mapping[str, str], handle: Handle, tx: Tx) -> Answer:
+def _answered(inner: Inner, references: Mapping[str, str], handle: Handle, tx: Tx | None) -> Answer:
     try:
         return handle(_resolved(inner.exchange, references), tx)
     except Refused as refused:
@@ -120,7 +126,7 @@ def _answered(inner: Inner, references: Mapping[str, str], handle: Handle, tx: T
 
 
 def _resolved(exchange: Exchange, references: Mapping[str, str]) -> Exchange:
-    """A request of a change set with `$1` in its address replaced by what that request made. Raises Refused."""
+    """A request with `$1` in its address replaced by what that request of its set made. Raises Refused."""
     first, slash, rest = exchange.path.partition("/")
     path = exchange.path
     if first.startswith("$") and first[1:] not in ("metadata", "batch"):
@@ -224,7 +230,9 @@ def _http_text(inner: Inner, answer: Answer) -> bytes:
     lines = ["Content-Type: application/http", "Content-Transfer-Encoding: binary"]
     lines += [f"Content-ID: {inner.content_id}"] if inner.content_id else []
     lines += ["", f"HTTP/1.1 {answer.status} {_phrase(answer.status)}"]
-    headers = kept_headers(inner.exchange.world.settings, answer.headers)
+    # Source: reference/dataverse.md, "URLs, headers, statuses": errors within a batch say which request they are of.
+    failed = {"REQ_ID": inner.exchange.request.request_id} if answer.status >= 400 else {}
+    headers = kept_headers(inner.exchange.world.settings, {**answer.headers, **failed})
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join([*lines, "", ""])).encode() + answer.body + b"\r\n"
 

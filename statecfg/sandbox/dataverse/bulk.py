@@ -87,7 +87,7 @@ def _updated(tx: Tx, read: Reader, names: Names, targets: list[tuple[str, Body]]
 
 def _own_key(tx: Tx, names: Names, target: Body) -> str:
     """The primary key that a target gives, or that its `@odata.id` leads to. Raises Refused."""
-    if "@odata.id" in target:
+    if "@odata.id" in target and tx.world.settings["dataverse.update_by_reference"]:
         key = _named_key(names, target["@odata.id"])
         found = found_key(tx, names, key)
         if found is None:

@@ -209,6 +209,7 @@ def _key(table: Table, key: AlternateKey) -> Definition:
 def _relationship(table: Table, column: Column, target: Target) -> Definition:
     name = target.collection or f"{target.table}_{table.name}_{column.name}"
     return {
+        "@odata.type": "#Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata",
         "MetadataId": metadata_id("relationship", name), "SchemaName": name,
         "RelationshipType": "OneToManyRelationship", "ReferencedEntity": target.table,
         "ReferencedAttribute": NAMES[target.table].key, "ReferencingEntity": table.name,

@@ -133,6 +133,7 @@ def error_answer(refused: Refused, details: bool = False) -> Answer:
             "@Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus": "0",
             "@Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode": "0",
             "@Microsoft.PowerApps.CDS.HelpLink": "http://go.microsoft.com/fwlink/?LinkID=398563",
+            "@Microsoft.PowerApps.CDS.TraceText": "",
             "@Microsoft.PowerApps.CDS.InnerError.Message": refused.message,
         }
     headers = {"Content-Type": "application/json; odata.metadata=minimal", "OData-Version": "4.0"}

@@ -31,11 +31,15 @@ def declare_settings(settings: Settings) -> None:
 
 @dataclass(slots=True)
 class _Usage:
-    """What one user did: when each request came and how long it took, and until when the present ones run."""
+    """What one user did: when each request came and how long it took, and until when the present ones run.
+
+    pushed: requests that were refused since the last one that wasn't.
+    """
 
     done: deque[tuple[float, float]] = field(default_factory=deque)
     spent: float = 0.0
     running: int = 0
+    pushed: int = 0
     busy_until: list[float] = field(default_factory=list)
 
 
@@ -63,8 +67,9 @@ class Limits:
             usage = self._usage.setdefault(user, _Usage())
             self._forget(usage, now)
             if self._settings["dataverse.limits"]:
-                self._check(usage, now)
+                self._admit(usage, now)
             usage.running += 1
+            usage.pushed = 0
         return now
 
     def end(self, user: str, began: float, delay_s: float) -> dict[str, str]:
@@ -77,6 +82,12 @@ class Limits:
             usage.busy_until.append(now + delay_s)
             usage.done.append((began, took))
             usage.spent += took
+        return self.left(user)
+
+    def left(self, user: str) -> dict[str, str]:
+        """The headers that say what a user who has sent a request may still use; every answer carries them."""
+        with self._lock:
+            usage = self._usage[user]
             left = max(0, int(self._settings["dataverse.limit_requests"]) - len(usage.done))
             left_s = max(0.0, float(self._settings["dataverse.limit_time_s"]) - usage.spent)
         return {
@@ -90,6 +101,15 @@ class Limits:
         while usage.done and usage.done[0][0] < start:
             usage.spent -= usage.done.popleft()[1]
         usage.busy_until = [until for until in usage.busy_until if until > now]
+
+    def _admit(self, usage: _Usage, now: float) -> None:
+        """Let a request in, or count that it was refused: whoever goes on sending waits longer each time."""
+        try:
+            self._check(usage, now)
+        except Throttled as throttled:
+            throttled.retry_after_s += min(usage.pushed, int(self._settings["dataverse.limit_window_s"]))
+            usage.pushed += 1
+            raise
 
     def _check(self, usage: _Usage, now: float) -> None:
         window_s = float(self._settings["dataverse.limit_window_s"])

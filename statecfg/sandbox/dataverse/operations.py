@@ -26,6 +26,8 @@ Function = Callable[[Tx, Exchange, Parameters], Mapping[str, Any]]
 BoundFunction = Callable[[Row], Mapping[str, Any]]
 
 VERSION = "9.2.25063.00180"
+# What clients are known to send besides. Source: reference/dataverse.md, "What third-party clients send".
+_NOT_EMULATED = ("CreateEntities", "RetrieveMetadataChanges")
 
 
 @dataclass(slots=True)
@@ -56,8 +58,15 @@ class Operations:
         """The action of this name. Raises Refused."""
         found = self.actions.get((table, name))
         if found is None:
-            raise errors.unknown_resource(name)
+            raise missing_operation(name)
         return found
+
+
+def missing_operation(name: str) -> Refused:
+    """The error for an operation that isn't offered: the service has it, or nobody does."""
+    if name in _NOT_EMULATED:
+        return errors.bad_uri(f"{name} is not emulated by this sandbox.", 501)
+    return errors.unknown_resource(name)
 
 
 def operations(environment: Environment) -> Operations:

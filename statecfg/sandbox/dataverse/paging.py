@@ -16,6 +16,9 @@ from xml.sax.saxutils import quoteattr, unescape
 from statecfg.sandbox.dataverse import errors
 
 _NUMBER = "#"
+_OUTER = re.compile(
+    r'<cookie pagenumber="(\d{1,9})" pagingcookie="([^"]*)" istracking="\w+"(?: version="(\d{1,18})")? />'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,14 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """Where to go on: the number of the page to read, and the last values before it, in the order's columns."""
+    """Where to go on: the number of the page to read, and the last values before it, in the order's columns.
+
+    tracked: the version that changes are told from once all pages are read; None without change tracking.
+    """
 
     page: int
     last: tuple[Any, ...]
+    tracked: int | None = None
 
 
 def beyond(order: Sequence[Sorted], last: Sequence[Any]) -> tuple[str, list[Any]]:
@@ -59,25 +66,29 @@ def _step(column: Sorted, value: Any) -> tuple[str | None, list[Any]]:
     return (None, []) if value is None else (f"({column.sql} < ? OR {column.sql} IS NULL)", [value])
 
 
-def skiptoken(order: Sequence[Sorted], page: int, first: Sequence[Any], last: Sequence[Any]) -> str:
+def skiptoken(
+    order: Sequence[Sorted], page: int, first: Sequence[Any], last: Sequence[Any], tracked: int | None = None
+) -> str:
     """The token for the page after `page`; it stands in an address URL-encoded, so that its cookie is encoded twice."""
     columns = "".join(
         f"<{column.name} last={quoteattr(_text(end))} first={quoteattr(_text(begin))} />"
         for column, begin, end in zip(order, first, last, strict=True)
     )
     inner = quote(f'<cookie page="{page}">{columns}</cookie>', safe="")
-    return f'<cookie pagenumber="{page + 1}" pagingcookie="{inner}" istracking="False" />'
+    tracking = 'istracking="False"' if tracked is None else f'istracking="True" version="{tracked}"'
+    return f'<cookie pagenumber="{page + 1}" pagingcookie="{inner}" {tracking} />'
 
 
 def cookie(token: str, order: Sequence[Sorted]) -> Cookie:
     """What a token says. Raises Refused if it isn't one of this query's."""
-    outer = re.fullmatch(r'<cookie pagenumber="(\d{1,9})" pagingcookie="([^"]*)" istracking="\w+" />', token)
+    outer = _OUTER.fullmatch(token)
     inner = unquote(outer[2]) if outer else ""
     found = dict(re.findall(r"<([\w.]+) last=\"([^\"]*)\" first=", inner))
     found |= dict(re.findall(r"<([\w.]+) last='([^']*)' first=", inner))
     if outer is None or any(column.name not in found for column in order):
         raise errors.bad_uri("The paging cookie is not valid for this query.")
-    return Cookie(int(outer[1]), tuple(_value(found[column.name]) for column in order))
+    last = tuple(_value(found[column.name]) for column in order)
+    return Cookie(int(outer[1]), last, int(outer[3]) if outer[3] else None)
 
 
 def _text(value: Any) -> str:

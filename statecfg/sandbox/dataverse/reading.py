@@ -16,10 +16,10 @@ from statecfg.sandbox.dataverse.conditions import Conditions, Scope
 from statecfg.sandbox.dataverse.exchange import PAGE_LIMIT, TOTAL, TOTAL_EXCEEDED, Exchange, Preferences
 from statecfg.sandbox.dataverse.filtering import Path
 from statecfg.sandbox.dataverse.names import NAMES, Collection, Names
-from statecfg.sandbox.dataverse.paging import Sorted, beyond, cookie, skiptoken
+from statecfg.sandbox.dataverse.paging import Cookie, Sorted, beyond, cookie, skiptoken
 from statecfg.sandbox.dataverse.projection import Projection, Record
 from statecfg.sandbox.dataverse.queryoptions import Expand, Options
-from statecfg.sandbox.dataverse.tracking import delta_link, refuse_other_options
+from statecfg.sandbox.dataverse.tracking import delta_link, refuse_other_options, version
 from statecfg.sandbox.tables import Table
 from statecfg.sandbox.wire import Answer, split_outside_quotes
 from statecfg.sandbox.world import Tx, quoted
@@ -40,12 +40,16 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records of a query. token: of the next page, "" if this is the last; count: of all, None if not asked."""
+    """Records of a query. token: of the next page, "" if this is the last; count: of all, None if not asked.
+
+    tracked: the version that was the last one when the first page was read; None without change tracking.
+    """
 
     records: list[Record]
     token: str = ""
     count: int | None = None
     selected: str = ""
+    tracked: int | None = None
 
 
 class Query:
@@ -64,22 +68,30 @@ class Query:
         self._order = self._sorted()
         self._projection = Projection(names, options.select, exchange.prefer, followed(names, options.expand))
 
-    def page(self) -> Page:
-        """The page that the options ask for."""
+    def page(self, nested: bool = False) -> Page:
+        """The page that the options ask for. nested: it is itself part of a record that is expanded."""
         limit, pages = self._limit()
-        number, rows = self._rows(limit + 1 if pages else limit)
+        start = cookie(self._options.skiptoken, self._order) if self._options.skiptoken else None
+        rows = self._rows(limit + 1 if pages else limit, start)
         more, rows = len(rows) > limit, rows[:limit]
         records = self._projection.records(self._tx, rows)
-        expand(self._tx, self._exchange, self._projection, self._options.expand, rows, records)
-        width = len(self._projection.columns)
-        token = skiptoken(self._order, number, rows[0][width:], rows[-1][width:]) if more and rows else ""
-        return Page(records, token, self.count() if self._options.count else None, self._context())
+        expand(self._tx, self._exchange, self._projection, self._options.expand, rows, records, nested)
+        tracked, width = self._tracked(start), len(self._projection.columns)
+        ends = (rows[0][width:], rows[-1][width:]) if more and rows else None
+        token = skiptoken(self._order, start.page if start else 1, *ends, tracked) if ends else ""
+        return Page(records, token, self.count() if self._options.count else None, self._context(), tracked)
 
     def count(self) -> int:
-        """How many records fit, at most COUNT_LIMIT."""
-        sql = f"SELECT 1 FROM {self._from()}{self._clause(self._where)} LIMIT {COUNT_LIMIT}"
+        """How many records fit, at most one more than COUNT_LIMIT."""
+        sql = f"SELECT 1 FROM {self._from()}{self._clause(self._where)} LIMIT {COUNT_LIMIT + 1}"
         found = self._tx.connection.execute(f"SELECT COUNT(*) FROM ({sql})", self._conditions.params).fetchone()
         return int(found[0])
+
+    def _tracked(self, start: Cookie | None) -> int | None:
+        """From where changes count. What others write while pages are read must be told as a change later."""
+        if not self._exchange.prefer.track_changes:
+            return None
+        return start.tracked if start and start.tracked is not None else version(self._tx)
 
     def _limit(self) -> tuple[int, bool]:
         """How many rows, and whether there may be another page: `$top` is ignored if a page size is asked for."""
@@ -88,19 +100,17 @@ class Query:
             return min(top, PAGE_LIMIT), False
         return size or PAGE_LIMIT, True
 
-    def _rows(self, limit: int) -> tuple[int, list[Stored]]:
-        """The number of the page, and its rows; each row ends with the values of the order's columns."""
-        where, params, number = list(self._where), list(self._conditions.params), 1
-        if self._options.skiptoken:
-            start = cookie(self._options.skiptoken, self._order)
+    def _rows(self, limit: int, start: Cookie | None) -> list[Stored]:
+        """The rows of the page; each ends with the values of the order's columns."""
+        where, params = list(self._where), list(self._conditions.params)
+        if start is not None:
             after, values = beyond(self._order, start.last)
             where.append(f"({after})")
             params += values
-            number = start.page
         columns = ", ".join([self._projection.sql("t"), *(column.sql for column in self._order)])
         ordered = ", ".join(column.clause for column in self._order)
         sql = f"SELECT {columns} FROM {self._from()}{self._clause(where)} ORDER BY {ordered} LIMIT {limit}"
-        return number, self._tx.connection.execute(sql, params).fetchall()
+        return self._tx.connection.execute(sql, params).fetchall()
 
     def _from(self) -> str:
         return f"{quoted(self._names.table.name)} t{''.join(self._scope.joins)}"
@@ -147,16 +157,17 @@ def read_page(tx: Tx, exchange: Exchange, names: Names, options: Options, within
     body: Record = {
         "@odata.context": f"{exchange.root}/$metadata#{names.table.entity_set}{_parenthesised(page.selected)}"
     }
+    counted = -1 if page.count is None else min(page.count, COUNT_LIMIT)
     if page.count is not None:
-        body["@odata.count"] = page.count
+        body["@odata.count"] = counted
     if exchange.prefer.annotated(TOTAL):
-        body[f"@{TOTAL}"] = -1 if page.count is None else page.count
-        body[f"@{TOTAL_EXCEEDED}"] = page.count == COUNT_LIMIT
+        body[f"@{TOTAL}"] = counted
+        body[f"@{TOTAL_EXCEEDED}"] = (page.count or 0) > COUNT_LIMIT
     body["value"] = page.records
     if page.token:
         body["@odata.nextLink"] = _next_link(exchange, page.token)
-    elif exchange.prefer.track_changes:
-        body["@odata.deltaLink"] = delta_link(tx, exchange, names, options)
+    elif page.tracked is not None:
+        body["@odata.deltaLink"] = delta_link(tx, exchange, names, options, page.tracked)
     return replace(exchange.answer(body, applied=_applied(exchange.prefer)), note={"rows": len(page.records)})
 
 
@@ -198,12 +209,18 @@ def followed(names: Names, expands: Sequence[Expand]) -> tuple[str, ...]:
 
 def expand(
     tx: Tx, exchange: Exchange, projection: Projection, expands: Sequence[Expand], rows: Sequence[Stored],
-    records: Sequence[Record],
+    records: Sequence[Record], nested: bool = False,
 ) -> None:  # fmt: skip
-    """Put into each record what its navigation properties lead to. rows and records belong together."""
+    """Put into each record what its navigation properties lead to. rows and records belong together.
+
+    nested: the records are themselves expanded. A collection of the first level always has a nextLink, a deeper one
+    comes in pages.
+    """
     for each in expands:
         if each.navigation in projection.names.singles:
             _expand_single(tx, exchange, projection, each, rows, records)
+        elif nested:
+            _expand_pages(tx, exchange, projection, each, rows, records)
         else:
             _expand_collection(tx, exchange, projection, each, rows, records)
 
@@ -231,15 +248,41 @@ def _expand_collection(
     tx: Tx, exchange: Exchange, projection: Projection, each: Expand, rows: Sequence[Stored], records: Sequence[Record]
 ) -> None:
     names = projection.names
-    collection = names.collections[each.navigation]
-    keys = [projection.value(row, names.key) for row in rows]
-    found = _related(
-        tx, exchange, NAMES[collection.table.name], each.options, collection.column.name, sorted(keys),
-        collection.target.table if len(collection.column.targets) > 1 else "",
-    )  # fmt: skip
+    keys, found = _children(tx, exchange, projection, each, rows)
     for key, record in zip(keys, records, strict=True):
         record[each.navigation] = found.get(key, [])[: each.options.top]
         record[f"{each.navigation}@odata.nextLink"] = _relation_link(exchange, names.table, key, each)
+
+
+def _expand_pages(
+    tx: Tx, exchange: Exchange, projection: Projection, each: Expand, rows: Sequence[Stored], records: Sequence[Record]
+) -> None:
+    names, size = projection.names, exchange.prefer.page_size or PAGE_LIMIT
+    collection = names.collections[each.navigation]
+    keys, found = _children(tx, exchange, projection, each, rows)
+    for key, record in zip(keys, records, strict=True):
+        record[each.navigation] = found.get(key, [])[: each.options.top]
+        if len(record[each.navigation]) > size:
+            child = NAMES[collection.table.name]
+            page = Query(tx, exchange, child, each.options, relation(collection, key)).page(nested=True)
+            record[each.navigation] = page.records
+            if page.token:
+                link = _relation_link(exchange, names.table, key, each)
+                joint = "&" if "?" in link else "?"
+                record[f"{each.navigation}@odata.nextLink"] = f"{link}{joint}{_token(page.token)}"
+
+
+def _children(
+    tx: Tx, exchange: Exchange, projection: Projection, each: Expand, rows: Sequence[Stored]
+) -> tuple[list[str], dict[str, list[Record]]]:
+    """The keys of rows, in order, and by key the records of a collection."""
+    names = projection.names
+    collection = names.collections[each.navigation]
+    keys = [projection.value(row, names.key) for row in rows]
+    return keys, _related(
+        tx, exchange, NAMES[collection.table.name], each.options, collection.column.name, sorted(keys),
+        collection.target.table if len(collection.column.targets) > 1 else "",
+    )  # fmt: skip
 
 
 def _related(
@@ -264,7 +307,7 @@ def _related(
         sql = f"{head} AND {scope.sql(column)} IN ({', '.join('?' * len(chunk))}) {tail}"
         rows += tx.connection.execute(sql, [*conditions.params, *chunk])
     records = projection.records(tx, rows)
-    expand(tx, exchange, projection, options.expand, rows, records)
+    expand(tx, exchange, projection, options.expand, rows, records, nested=True)
     grouped: dict[str, list[Record]] = {}
     for row, record in zip(rows, records, strict=True):
         grouped.setdefault(projection.value(row, column), []).append(record)
@@ -290,8 +333,11 @@ def _relation_link(exchange: Exchange, table: Table, key: str, each: Expand) -> 
 
 def _next_link(exchange: Exchange, token: str) -> str:
     kept = [part for part in exchange.request.query.split("&") if part and not _is_token(part)]
-    query = "&".join([*kept, f"$skiptoken={quote(token, safe='=/')}"])
-    return f"{exchange.root}/{exchange.path}?{query}"
+    return f"{exchange.root}/{exchange.path}?{'&'.join([*kept, _token(token)])}"
+
+
+def _token(token: str) -> str:
+    return f"$skiptoken={quote(token, safe='=/')}"
 
 
 def _is_token(part: str) -> bool:

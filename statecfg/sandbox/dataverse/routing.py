@@ -13,12 +13,13 @@ from statecfg.sandbox.dataverse.bulk import create_multiple, update_multiple, up
 from statecfg.sandbox.dataverse.catalog import BY_ENTITY_SET, TABLES
 from statecfg.sandbox.dataverse.exchange import Exchange
 from statecfg.sandbox.dataverse.names import NAMES, Names, Single, wire_name
-from statecfg.sandbox.dataverse.operations import Operations, entity_of, parameters
+from statecfg.sandbox.dataverse.operations import Operations, entity_of, missing_operation, parameters
 from statecfg.sandbox.dataverse.payload import Reader
-from statecfg.sandbox.dataverse.queryoptions import query_options
-from statecfg.sandbox.dataverse.reading import Query, Within, read_page, read_record, relation
+from statecfg.sandbox.dataverse.queryoptions import decoded_fields, query_options
+from statecfg.sandbox.dataverse.reading import COUNT_LIMIT, Query, Within, read_page, read_record, relation
 from statecfg.sandbox.dataverse.tracking import delta_count, delta_page
-from statecfg.sandbox.dataverse.writing import create_record, delete_record, patch_record, reader, tie
+from statecfg.sandbox.dataverse.undecided import count_text
+from statecfg.sandbox.dataverse.writing import check_version, create_record, delete_record, patch_record, reader, tie
 from statecfg.sandbox.wire import Answer
 from statecfg.sandbox.world import Refused, Row, Tx
 
@@ -69,7 +70,7 @@ class Routing:
             return exchange.answer({"@odata.context": f"{exchange.root}/$metadata#{PREFIX}{name}Response", **value})
         if exchange.method == "POST" and parts[0].arguments is None:
             return self._act(tx, exchange, "", name, None)
-        raise errors.unknown_resource(parts[0].name)
+        raise missing_operation(name)
 
     def _act(self, tx: Tx, exchange: Exchange, table: str, name: str, key: str | None) -> Answer:
         result = self._operations.action(table, name)(tx, key, exchange.object_body())
@@ -114,8 +115,8 @@ class Routing:
         if options.deltatoken:
             count = delta_count(tx, names, options.deltatoken)
         else:
-            count = Query(tx, exchange, names, options, within).count()
-        return Answer(200, str(count).encode(), {"Content-Type": "text/plain", "OData-Version": "4.0"})
+            count = min(Query(tx, exchange, names, options, within).count(), COUNT_LIMIT)
+        return Answer(200, count_text(tx.world.settings, count), {"Content-Type": "text/plain", "OData-Version": "4.0"})
 
     def _record(self, tx: Tx, exchange: Exchange, names: Names, key: Key) -> Answer:
         method = exchange.method
@@ -239,6 +240,7 @@ class Routing:
             return exchange.answer({"@odata.context": context, "value": value})
         if column.type == "lookup" or exchange.method not in ("PUT", "DELETE"):
             raise not_allowed(exchange.method)
+        check_version(exchange, row)
         body: Any = {column.name: exchange.object_body().get("value") if exchange.method == "PUT" else None}
         read: Reader = reader(tx, exchange)
         records.update(tx, names.table.name, row[names.key], read.values(names, body, creating=False).row)
@@ -269,8 +271,6 @@ def _removed(tx: Tx, exchange: Exchange, child: Names, first: Segment) -> str:
     """The record to take out of a collection: in the segment's parentheses, or as `$id`. Raises Refused."""
     if first.arguments is not None:
         return str(_required(tx, child, key_of(child, first.arguments))[child.key])
-    from statecfg.sandbox.dataverse.queryoptions import decoded_fields
-
     address = dict(decoded_fields(exchange.request.query)).get("$id")
     found, key = referenced(tx, address, exchange.references)
     if found.name != child.table.name:

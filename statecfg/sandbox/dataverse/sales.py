@@ -58,6 +58,7 @@ CONTACT = table(
     ),
     text("parentcustomeridtype", 64), money("creditlimit"), currency(), owned(), state(),
     schema_name="Contact", label="Contact", indexes=(("fullname",),),
+    alternate_keys=(AlternateKey("firstname_emailaddress1_key", ("firstname", "emailaddress1")),),
 )  # fmt: skip
 
 SALESORDER = table(

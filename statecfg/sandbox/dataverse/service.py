@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,15 +20,18 @@ from statecfg.sandbox.dataverse.names import NAMES
 from statecfg.sandbox.dataverse.operations import Action, Environment, operations
 from statecfg.sandbox.dataverse.payload import Reader
 from statecfg.sandbox.dataverse.routing import READS, Routing
+from statecfg.sandbox.dataverse.undecided import declare_settings as declare_undecided
 from statecfg.sandbox.entra.tokens import Caller, TokenRefused, Tokens
 from statecfg.sandbox.kernel import Kernel
 from statecfg.sandbox.wire import Answer, Request
-from statecfg.sandbox.world import PropagationFailed, Refused, Tx, World
+from statecfg.sandbox.world import PropagationFailed, Refused, Row, Tx, World
 
 # Longest address of a request of its own; a batch may hold longer ones.
 ADDRESS_LIMIT = 32_768
 
 _PATH = re.compile(r"/api/data/(v9\.[0-2])(?:/(.*))?", re.IGNORECASE | re.DOTALL)
+# Headers that name whom a request is made for, and the column they name her by.
+_ON_BEHALF = {"mscrmcallerid": "systemuserid", "callerobjectid": "azureactivedirectoryobjectid"}
 _CODES = {
     401: "0x8005f101", 403: errors.NOT_A_MEMBER, 404: errors.DOES_NOT_EXIST, 412: errors.VERSION_MISMATCH,
     429: "0x80072322", 500: "0x80040216", 502: "0x80040216", 503: "0x80040216",
@@ -47,6 +50,7 @@ def prepare(world: World) -> None:
     declare_limits(world.settings)
     declare_mistakes(world.settings)
     declare_duplicates(world.settings)
+    declare_undecided(world.settings)
     world.settings.declare("dataverse.delay_per_request_s", 0, "seconds each request takes, besides its rows")
     world.settings.declare("dataverse.delay_per_row_s", 0, "seconds each written row takes")
 
@@ -89,10 +93,11 @@ class Dataverse:
             return self._identified(request, error_answer(errors.address_too_long(length, ADDRESS_LIMIT)))
         if found is None:
             return self._identified(request, error_answer(errors.unknown_resource(request.path)))
-        with self.world.reading() as tx:
-            user = _user(tx, caller, request)
-        if user is None:
-            return self.refusal(request, 403, errors.NOT_A_MEMBER, "The user is not a member of the organization.")
+        try:
+            with self.world.reading() as tx:
+                user = _user(tx, caller, request)
+        except Refused as refused:
+            return self._identified(request, error_answer(refused))
         return self._identified(request, self._limited(self._exchange(request, found[1], found[2] or "", user)))
 
     def refusal(self, request: Request, status: int, code: str, message: str) -> Answer:
@@ -110,7 +115,8 @@ class Dataverse:
         try:
             began = self._limits.begin(exchange.user)
         except Throttled as throttled:
-            return _with_headers(error_answer(throttled), {"Retry-After": str(throttled.retry_after_s)})
+            told = {"Retry-After": str(throttled.retry_after_s), **self._limits.left(exchange.user)}
+            return _with_headers(error_answer(throttled, exchange.prefer.details), told)
         answer = self._handled(exchange)
         answer = replace(answer, delay_s=answer.delay_s + self._delay_s(answer))
         return _with_headers(answer, self._limits.end(exchange.user, began, answer.delay_s))
@@ -153,10 +159,13 @@ class Dataverse:
         return float(settings["dataverse.delay_per_request_s"]) + rows * float(settings["dataverse.delay_per_row_s"])
 
     def _unauthorized(self, request: Request, reason: str) -> Answer:
-        """401 without a body, as the service answers; the header leads clients to the tenant."""
+        """401, as it comes without a body; the header leads clients to the tenant."""
         authority = self.operations.environment.authority
         challenge = f"Bearer authorization_uri={authority}/oauth2/authorize, resource_id={request.base}/"
-        return Answer(401, b"", {"WWW-Authenticate": challenge}, note={"refused": reason})
+        answer = Answer(401)
+        if self.world.settings["dataverse.unauthorized_body"]:
+            answer = error_answer(Refused(_CODES[401], _WORDS[401], 401))
+        return replace(_with_headers(answer, {"WWW-Authenticate": challenge}), note={"refused": reason})
 
     def _identified(self, request: Request, answer: Answer) -> Answer:
         named = _with_headers(answer, {"x-ms-service-request-id": request.request_id, "REQ_ID": request.request_id})
@@ -211,8 +220,8 @@ def _somebody(tx: Tx, name: str) -> str:
     return str(people[-1]["systemuserid"]) if people else records.SYSTEM_USER
 
 
-def _user(tx: Tx, caller: Caller, request: Request) -> str | None:
-    """The systemuser a request is made for; None for somebody who has no seat here."""
+def _user(tx: Tx, caller: Caller, request: Request) -> str:
+    """The systemuser a request is made for. Raises Refused for somebody who has no seat here, or acts for one."""
     if caller.by_hand:
         named = tx.find("systemuser", fullname=caller.upn) if caller.upn else []
         return str(named[0]["systemuserid"]) if named else _somebody(tx, "")
@@ -220,19 +229,26 @@ def _user(tx: Tx, caller: Caller, request: Request) -> str | None:
     found = tx.find("systemuser", **{column: caller.client_id if caller.is_app else caller.object_id})
     if not found and not caller.is_app:
         found = tx.find("systemuser", domainname=caller.upn)
-    if not found or found[0]["isdisabled"]:
-        return None
-    return _impersonated(tx, request) or str(found[0]["systemuserid"])
+    own, behalf = _seated(found), _impersonated(tx, request)
+    return own if behalf is None else _seated(behalf)
 
 
-def _impersonated(tx: Tx, request: Request) -> str | None:
-    """Whom the sender acts for, if the headers name somebody who exists."""
-    direct = request.headers.get("mscrmcallerid", "")
-    if direct and tx.get("systemuser", direct) is not None:
-        return direct.lower()
-    by_object = request.headers.get("callerobjectid", "")
-    found = tx.find("systemuser", azureactivedirectoryobjectid=by_object) if by_object else []
-    return str(found[0]["systemuserid"]) if found else None
+def _seated(found: Sequence[Row]) -> str:
+    """The id of the user who was found, if there is one who may work here. Raises Refused."""
+    if not found:
+        raise Refused(errors.NOT_A_MEMBER, "The user is not a member of the organization.", 403)
+    if found[0]["isdisabled"]:
+        raise Refused(errors.USER_DISABLED, "The user is disabled.", 403)
+    return str(found[0]["systemuserid"])
+
+
+def _impersonated(tx: Tx, request: Request) -> Sequence[Row] | None:
+    """Whom the sender acts for, by the headers; None if they name nobody."""
+    for header, column in _ON_BEHALF.items():
+        named = request.headers.get(header, "").strip()
+        if named:
+            return tx.find("systemuser", **{column: named.lower()})
+    return None
 
 
 def _with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:

@@ -22,11 +22,11 @@ _TOKEN = re.compile(r"(\d{1,18})!(\d\d/\d\d/\d{4} \d\d:\d\d:\d\d)")
 _STAMP = "%m/%d/%Y %H:%M:%S"
 
 
-def delta_link(tx: Tx, exchange: Exchange, names: Names, options: Options) -> str:
-    """The address that will tell what changes from now on."""
+def delta_link(tx: Tx, exchange: Exchange, names: Names, options: Options, since: int) -> str:
+    """The address that will tell what changes from a version on."""
     stamp = tx.world.now().strftime(_STAMP)
     select = f"$select={quote(','.join(options.select), safe=',_')}&" if options.select else ""
-    token = quote(f"{_version(tx)}!{stamp}", safe="")
+    token = quote(f"{since}!{stamp}", safe="")
     return f"{exchange.root}/{names.table.entity_set}?{select}$deltatoken={token}"
 
 
@@ -57,7 +57,7 @@ def delta_page(tx: Tx, exchange: Exchange, names: Names, options: Options) -> An
     body = {
         "@odata.context": f"{exchange.root}/$metadata#{entity_set}/$delta",
         "value": [*changed, *gone],
-        "@odata.deltaLink": delta_link(tx, exchange, names, options),
+        "@odata.deltaLink": delta_link(tx, exchange, names, options, version(tx)),
     }
     return exchange.answer(body)
 
@@ -71,7 +71,8 @@ def delta_count(tx: Tx, names: Names, token: str) -> int:
     return int(first + tx.connection.execute(gone, (names.table.name, since)).fetchone()[0])
 
 
-def _version(tx: Tx) -> int:
+def version(tx: Tx) -> int:
+    """The number that was given last to a written or deleted record."""
     sql = 'SELECT value FROM "world.numbers" WHERE name = ?'
     found = tx.connection.execute(sql, ("dataverse.versionnumber",)).fetchone()
     return int(found[0]) if found else 0

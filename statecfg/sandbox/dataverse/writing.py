@@ -18,6 +18,7 @@ from statecfg.sandbox.dataverse.names import NAMES, Names
 from statecfg.sandbox.dataverse.payload import Body, Reader, Values
 from statecfg.sandbox.dataverse.queryoptions import query_options
 from statecfg.sandbox.dataverse.reading import read_record
+from statecfg.sandbox.dataverse.undecided import update_headers
 from statecfg.sandbox.wire import Answer
 from statecfg.sandbox.world import Row, Tx
 
@@ -75,7 +76,8 @@ def patch_record(tx: Tx, exchange: Exchange, names: Names, key: Key) -> Answer:
     refuse_duplicates(tx, exchange, names.table.name, (row,))
     if exchange.prefer.representation:
         return _represented(tx, exchange, names, row, 200)
-    return _noted(exchange.nothing(OData_EntityId=exchange.address(names.table.entity_set, key.text)), 1)
+    address = exchange.address(names.table.entity_set, key.text)
+    return _noted(exchange.nothing(204, **update_headers(tx.world.settings, address)), 1)
 
 
 def delete_record(tx: Tx, exchange: Exchange, names: Names, key: Key) -> Answer:
