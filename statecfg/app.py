@@ -19,7 +19,7 @@ from typing import Any
 
 from statecfg import __version__, registry
 from statecfg.clients.connect import Clients, connect
-from statecfg.engine import drifting, planfile, resuming, run
+from statecfg.engine import admission, drifting, planfile, resuming, run
 from statecfg.engine.attesting import Answers, Ask
 from statecfg.engine.interrupting import Stop, listening
 from statecfg.engine.journal import Journal
@@ -29,7 +29,7 @@ from statecfg.engine.windowbook import WindowBook
 from statecfg.loading.project import Project, load_project, validation_report
 from statecfg.model.address import Address
 from statecfg.model.declared import Desired, Phase
-from statecfg.model.errors import Blocked, DeclarationError, Locked, PlanRefused, StalePlan
+from statecfg.model.errors import Blocked, DeclarationError, Locked, PlanRefused
 from statecfg.model.events import Emit, Event
 from statecfg.model.lease import Lease
 from statecfg.model.options import Options
@@ -192,7 +192,7 @@ class App:
         plan = planfile.read(target)[0] if isinstance(target, Path) else None
         scene = self._stage.scene(plan.header.phase if plan else str(target), from_run)
         if plan and isinstance(target, Path):
-            self._verify(plan, scene, target, digest)
+            self._admit(plan, scene, target, digest)
         else:
             plan = self._made(scene, reopen)
         if plan.blocked:
@@ -239,20 +239,25 @@ class App:
             )
         plan, _ = planfile.read(path)
         scene = self._stage.scene(plan.header.phase)
-        self._same_environment(plan, scene, path)
-        self._same_inputs(plan, path)
+        admission.same_environment(plan, scene.book.identity, path)
+        admission.same_inputs(plan, self.project.digests, path)
         approve(plan)
         order = self._order(found, plan, path, "", Answers(attest, ask), stop_after)
         return self._carry_out(scene, replace(order, resumes=found), resuming.resume, start)
 
     def _unfinished(self) -> str:
-        """The newest run of this environment that did not complete. Raises PlanRefused if there is none."""
+        """The unfinished run of this environment. Raises PlanRefused if there is none, or several."""
         runs = history(self.options.state_dir, None)
         own = [summary for summary in runs if summary.environment == self.project.environment.name]
-        open_ = list(takewhile(lambda s: s.result not in ("complete", "nothing_to_do"), own))
-        if not open_:
+        # What a later run completed has been finished by it.
+        unfinished = list(takewhile(lambda summary: summary.result not in ("complete", "nothing_to_do"), own))
+        if not unfinished:
             raise PlanRefused("no run of this environment is unfinished", do="statecfg history lists the runs")
-        return open_[0].run
+        if len(unfinished) > 1:
+            named = ", ".join(f"{summary.run} ({summary.phase}, {summary.result})" for summary in unfinished)
+            what = f"{len(unfinished)} runs of this environment are unfinished: {named}"
+            raise PlanRefused(what, do=f"say which: statecfg resume {unfinished[0].run}, the newest; or plan afresh")
+        return unfinished[0].run
 
     def _carry_out(self, scene: Scene, order: Order, act: Act, start: float) -> ApplyResult:
         with self._journal() as journal:
@@ -268,7 +273,7 @@ class App:
             steps=outcome.steps,
             findings=outcome.findings,
             error=outcome.error,
-            next_command=self._next(scene.phase, order, done),
+            next_command=self._next(scene.phase, order, outcome, done),
             notes=(*outcome.notes, *(NOT_YET_PROVED if done and not scene.phase.next else ())),
             attestations=scene.book.current.attestations if scene.book.current else (),
             refused_file=self._refused_file(scene, order, outcome),
@@ -293,42 +298,14 @@ class App:
             tolerant=run.tolerant(resources, _goes_on),
         )
 
-    def _verify(self, plan: Plan, scene: Scene, path: Path, digest: str) -> None:
-        """A saved plan is whole, the approved one, not used, not expired, for this environment, from these inputs."""
+    def _admit(self, plan: Plan, scene: Scene, path: Path, digest: str) -> None:
+        """Raise PlanRefused or StalePlan unless a saved plan may be carried out here and now."""
         sha256 = planfile.read(path)[1]
-        if digest and digest != sha256:
-            what = f"this plan's SHA-256 is {sha256}, not {digest}"
-            raise PlanRefused(what, where=str(path), do="ask who approved which plan")
-        self._same_environment(plan, scene, path)
-        again = f"make a new plan: statecfg plan {plan.header.phase} --out FILE"
+        admission.same_environment(plan, scene.book.identity, path)
         with self._journal() as journal:
             used = journal.used(sha256)
-        if used:
-            raise PlanRefused(
-                f"this plan was used by run {used}", where=str(path), do=f"statecfg resume {used}, or {again}"
-            )
-        if plan.header.expires_at < now():
-            raise PlanRefused(f"this plan expired at {plan.header.expires_at}", where=str(path), do=again)
-        self._same_inputs(plan, path)
-
-    def _same_environment(self, plan: Plan, scene: Scene, path: Path) -> None:
-        made_for, here = plan.header.environment, scene.book.identity
-        if made_for != here:
-            what = (
-                f"this plan was made for {made_for.name} (organization {made_for.organization_id}), not for {here.name}"
-            )
-            raise PlanRefused(what, where=str(path), do="look at -l/--limit and -i/--inventory")
-
-    def _same_inputs(self, plan: Plan, path: Path) -> None:
-        names = {*plan.header.inputs, *self.project.digests}
-        changed = sorted(n for n in names if plan.header.inputs.get(n) != self.project.digests.get(n))
-        if changed:
-            raise StalePlan(
-                f"files changed since this plan was made: {', '.join(changed)}",
-                tuple(changed),
-                where=str(path),
-                do=f"make a new plan: statecfg plan {plan.header.phase}",
-            )
+        admission.verify(plan, path, sha256, approved=digest, used=used, now=now())
+        admission.same_inputs(plan, self.project.digests, path)
 
     def lock(self) -> Lease | None:
         """Who is at work in this environment; None if nobody is."""
@@ -403,11 +380,12 @@ class App:
     def _journal(self) -> AbstractContextManager[Journal]:
         return closing(Journal(self.options.state_dir / "journal.sqlite"))
 
-    def _next(self, phase: Phase, order: Order, done: bool) -> str:
+    def _next(self, phase: Phase, order: Order, outcome: Outcome, done: bool) -> str:
         limit = f" -l {self.options.limit}" if self.options.limit else ""
         place = f"-i {self.options.inventory}{limit}"
         if not done:
-            return f"statecfg resume {order.run} {place}"
+            # Before its first step a run has left nothing to go on with.
+            return f"statecfg resume {order.run} {place}" if outcome.steps else f"statecfg plan {phase.name} {place}"
         return f"statecfg apply {phase.next} {place}" if phase.next else ""
 
     def _refused_file(self, scene: Scene, order: Order, outcome: Outcome) -> str:

@@ -7,14 +7,15 @@ history, never safety: everything needed to go on can be read from the environme
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from statecfg.engine.journalfile import JournalFile, own_only, understood
 from statecfg.model.plan import Identity, Step
 from statecfg.model.records import Record
 from statecfg.model.results import RunResult, RunSummary
@@ -35,6 +36,17 @@ OPEN = ("", "lost")
 """States of an intent whose outcome must be found out by looking."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """A request that may have left, and whose result is unknown. ids: of the records it held."""
+
+    number: int
+    step: int
+    verb: str
+    address: str
+    ids: tuple[str, ...]
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -46,11 +58,8 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("pragma journal_mode=wal")
-        self._db.execute("pragma synchronous=full")
-        self._db.executescript(_TABLES)
-        path.chmod(0o600)
+        own_only(path)
+        self._db = JournalFile(path, _TABLES)
 
     def close(self) -> None:
         """Close the file; everything noted is on disk already."""
@@ -81,7 +90,7 @@ class Journal:
         with self._writing() as db:
             return [self._intent(db, run, step, batch) for batch in batches]
 
-    def _intent(self, db: sqlite3.Connection, run: str, step: Step, batch: Sequence[Record]) -> int:
+    def _intent(self, db: JournalFile, run: str, step: Step, batch: Sequence[Record]) -> int:
         records = json.dumps([[record.key, record.id] for record in batch])
         row = (run, step.number, step.verb, str(step.address), records, _now())
         done = db.execute("insert into intent (run, step, verb, address, records, at) values (?, ?, ?, ?, ?, ?)", row)
@@ -106,7 +115,7 @@ class Journal:
                 "select id, environment, phase, who, started_at, ended_at, result, digest, counts, reason from run"
                 " order by started_at desc, rowid desc"
             ).fetchall()
-        return tuple(_summary(row) for row in rows)
+        return tuple(_summary(row, understood(self.path, row[8])) for row in rows)
 
     def entries(self, run: str) -> Iterator[tuple[int, str, str, str, str]]:
         """(step, verb, address, records as JSON, state) of every intent of a run, in order; state "" if unknown."""
@@ -119,16 +128,20 @@ class Journal:
             ).fetchall()
         return iter(rows)
 
-    def open_intents(self, run: str) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
-        """(intent, step, ids of its records) of every intent whose result is not known or whose answer was lost."""
+    def open_intents(self, run: str) -> tuple[OpenIntent, ...]:
+        """Every intent whose result is not known or whose answer was lost, in order."""
         with self._lock:
             rows = self._db.execute(
-                "select i.id, i.step, i.records, coalesce((select r.state from result r"
+                "select i.id, i.step, i.verb, i.address, i.records, coalesce((select r.state from result r"
                 " where r.intent = i.id order by r.rowid desc limit 1), '') as state"
                 " from intent i where i.run = ? order by i.id",
                 (run,),
             ).fetchall()
-        return tuple((n, step, tuple(id_ for _, id_ in json.loads(r))) for n, step, r, state in rows if state in OPEN)
+        return tuple(
+            OpenIntent(number, step, verb, address, tuple(id_ for _, id_ in understood(self.path, records)))
+            for number, step, verb, address, records, state in rows
+            if state in OPEN
+        )
 
     def completed_steps(self, run: str) -> frozenset[int]:
         """Numbers of the steps that a run completed."""
@@ -136,8 +149,16 @@ class Journal:
             rows = self._db.execute(
                 "select data from event where run = ? and name = 'step_complete'", (run,)
             ).fetchall()
-        done = (json.loads(row[0]) for row in rows)
+        done = (understood(self.path, row[0]) for row in rows)
         return frozenset(int(data["step"]) for data in done if data.get("state") == "done")
+
+    def ended_s(self, run: str) -> float:
+        """Seconds since a run ended in order, by this machine's clock; 0 if it never did (it was killed)."""
+        with self._lock:
+            row = self._db.execute("select ended_at from run where id = ?", (run,)).fetchone()
+        if not row or not row[0]:
+            return 0.0
+        return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(row[0])).total_seconds())
 
     def used(self, digest: str) -> str:
         """The run that has used the plan of this digest, "" if none has."""
@@ -146,7 +167,7 @@ class Journal:
         return str(row[0]) if row else ""
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Iterator[JournalFile]:
         with self._lock:
             self._db.execute("begin immediate")
             try:
@@ -157,8 +178,8 @@ class Journal:
             self._db.execute("commit")
 
 
-def _summary(row: Sequence[Any]) -> RunSummary:
-    run, environment, phase, who, started, ended, result, digest, counts, reason = row
+def _summary(row: Sequence[Any], counts: dict[str, int]) -> RunSummary:
+    run, environment, phase, who, started, ended, result, digest, _, reason = row
     return RunSummary(
         run=run,
         environment=environment,
@@ -168,6 +189,6 @@ def _summary(row: Sequence[Any]) -> RunSummary:
         ended_at=ended,
         result=result,
         digest=digest,
-        counts=json.loads(counts),
+        counts=counts,
         reason=reason,
     )

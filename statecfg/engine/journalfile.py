@@ -6,6 +6,8 @@ what was sent. Losing it loses history and never safety, so the advice is to mov
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,6 +89,26 @@ class JournalFile:
             do = "make room or give the right to write there, then run the same command again"
             return StepFailed(f"the journal can't be kept: {cause}", where=str(self._path), do=do)
         return unreadable(self._path, str(cause))
+
+
+def own_only(path: Path) -> None:
+    """Make the file if there is none, and leave it readable by its owner only; its -wal file takes after it.
+
+    Raises StepFailed where nothing can be written.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as cause:
+        raise StepFailed(f"the journal can't be kept: {cause.strerror}", where=str(path)) from cause
+
+
+def understood(path: Path, text: str) -> Any:
+    """The value of a JSON text of the journal. Raises PlanRefused if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as cause:
+        raise unreadable(path, f"an entry is damaged ({cause})") from cause
 
 
 def _columns(rows: Sequence[Any]) -> frozenset[str]:

@@ -110,11 +110,17 @@ class ApplyResult:
 
     @property
     def exit_code(self) -> int:
-        codes = [exit_code(self.error)] if self.error else []
+        codes = [self._code(self.error)] if self.error else []
         codes += [BLOCKED] if any(finding.blocks for finding in self.findings) else []
         codes += [BLOCKED] if any(step.breaches for step in self.steps) else []
         codes += [PARTIAL] if not all(step.whole for step in self.steps) else []
         return foremost(codes)
+
+    def _code(self, error: StatecfgError) -> int:
+        """As everywhere; but a service that goes away after something was written leaves a run to be resumed."""
+        code = exit_code(error)
+        written = any(step.done or step.state == "unknown" for step in self.steps)
+        return PARTIAL if code == UNREACHABLE and written else code
 
 
 @dataclass(frozen=True, slots=True)
