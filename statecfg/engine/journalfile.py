@@ -97,10 +97,11 @@ def own_only(path: Path) -> None:
     Raises StepFailed where nothing can be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         path.chmod(0o600)
     except OSError as cause:
-        raise StepFailed(f"the journal can't be kept: {cause.strerror}", where=str(path)) from cause
+        raise StepFailed(f"the journal can't be kept: {cause.strerror}", where=str(cause.filename or path)) from cause
 
 
 def understood(path: Path, text: str) -> Any:
