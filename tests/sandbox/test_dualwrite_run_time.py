@@ -239,7 +239,7 @@ def test_a_paused_map_queues_and_replays_every_value_in_order(link: Link) -> Non
     seen = []
     link.world.hooks.on_changes(
         lambda tx, table, operation, pairs: seen.extend(
-            pair[1]["Amount"] for pair in pairs if table == FINANCE_MILESTONES and tx.world is link.world
+            pair[1]["Amount"] for pair in pairs if pair[1] and table == FINANCE_MILESTONES and tx.world is link.world
         )
     )
     link.do(RESUME)
@@ -334,14 +334,6 @@ def test_what_dataverse_refuses_rolls_the_finance_transaction_back(link: Link) -
     ):
         writes.change(tx, "ProjActualsImports", tx.find(STAGING)[0], {"VoucherNumber": "V-1"})
     assert link.rows(STAGING)[0]["VoucherNumber"] == ""
-
-
-def test_finance_may_carry_only_so_many_records_at_once(link: Link) -> None:
-    link.settings(sync__finance_records=1)
-    link.create(hours(), hours("90"), table="msdyn_actual")
-    pairs = [(row, {**row, "VoucherNumber": "V"}) for row in link.rows(STAGING)]
-    with pytest.raises(PropagationFailed, match="more than live sync carries"), link.world.transaction() as tx:
-        tx.world.hooks.after_changes(tx, STAGING, "update", pairs)
 
 
 def test_a_map_in_an_integration_job_fills_a_backlog_that_outlives_its_stop(link: Link) -> None:

@@ -1,13 +1,14 @@
 """F&O rows into Dataverse: the lines of a deployed mapping that carry the other way.
 
-A change is brought only if a mapped field changed and the map's F&O filter holds. A row that Dataverse doesn't have is
-created only where the integration key itself is carried this way.
+A change is brought only if a mapped field changed and the map's F&O filter holds. A row is created, or deleted, only
+where the integration key itself is carried this way.
 Source: reference/dual-write.md, "Run-time behaviour".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from statecfg.sandbox.dataverse import records
@@ -37,10 +38,25 @@ class Bringer:
 
     def bring(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
         """Send one created or changed row; False if it concerns nobody. Raises PropagationFailed."""
-        try:
-            if not self._changed(before, after) or not self._concerns(after):
+        with self._reported():
+            return self._changed(before, after) and self._concerns(after) and self._write(after)
+
+    def remove(self, before: Mapping[str, Any]) -> bool:
+        """Send the deletion of a row; False if it concerns nobody. Raises PropagationFailed."""
+        with self._reported():
+            there = self._there(before) if self._carries_key() and self._concerns(before) else None
+            if there is None:
                 return False
-            return self._write(after)
+            table = self._target.source_table
+            with self._tx.echoing():
+                records.delete(self._tx, table, there[self._tx.world.shape(table).table.key[0]])
+            return True
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """What goes wrong in this block is dual-write's failure, in its words."""
+        try:
+            yield
         except (NoSuchColumn, NotFound, DoesNotFit, NotAFilter, OutOfRange, Duplicate) as cause:
             raise self._failure(str(cause)) from cause
         except Refused as refusal:
@@ -60,7 +76,7 @@ class Bringer:
 
     def _write(self, after: Mapping[str, Any]) -> bool:
         there = self._there(after)
-        if there is None and not self._may_create():
+        if there is None and not self._carries_key():
             return False
         table = self._target.source_table
         values = dict(found for line in self._lines if (found := self._set(line, after)))
@@ -98,7 +114,7 @@ class Bringer:
         rows = self._tx.find(self._target.source_table, **wanted)
         return rows[0] if rows else None
 
-    def _may_create(self) -> bool:
+    def _carries_key(self) -> bool:
         return bool(self._key_lines) and all(line.to_dataverse for line in self._key_lines)
 
     def _failure(self, reason: str) -> PropagationFailed:

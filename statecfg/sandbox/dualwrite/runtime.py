@@ -17,6 +17,7 @@ from statecfg.sandbox.dualwrite.bring import Bringer
 from statecfg.sandbox.dualwrite.carry import Carrier, FinanceWriter, Target
 from statecfg.sandbox.dualwrite.kept import kept, unkept
 from statecfg.sandbox.dualwrite.mapping import TaskMapping, mapping_from
+from statecfg.sandbox.dualwrite.payload import refuse_beyond_payload
 from statecfg.sandbox.dualwrite.tables import BACKLOG, CATCH_UP_ERRORS, DEPLOYMENTS, KEYS, QUEUE
 from statecfg.sandbox.hooks import CREATE, DELETE, Pair, PropagationFailed
 from statecfg.sandbox.world import Row, Tx, World
@@ -89,6 +90,7 @@ class Runtime:
         rows = [after if after is not None else before for before, after in pairs]
         if not mapping.to_finance or not _has_finance_side(tx, deployment):
             return
+        refuse_beyond_payload(tx, rows)
         if deployment["mode"] == QUEUEING:
             self._enqueue(tx, deployment, TO_FINANCE, operation, pairs)
         elif is_asynchronous(tx, deployment["map"]) or deployment["mode"] == JOB_ONLY:
@@ -100,7 +102,9 @@ class Runtime:
 
     def _from_finance(self, tx: Tx, deployment: Row, operation: str, pairs: Sequence[Pair]) -> None:
         mapping = mapping_from(deployment["mapping"])
-        if not mapping.to_dataverse or operation == DELETE or deployment["mode"] == JOB_ONLY:
+        if not mapping.to_dataverse or deployment["mode"] == JOB_ONLY:
+            return
+        if operation == DELETE and not tx.world.settings["sync.finance_deletes"]:
             return
         if deployment["mode"] == QUEUEING:
             self._enqueue(tx, deployment, TO_DATAVERSE, operation, pairs)
@@ -110,7 +114,7 @@ class Runtime:
             raise PropagationFailed(texts.finance_write_failed(mapping.entity_set, mapping.label, reason))
         bringer = Bringer(tx, target_of(tx, deployment, mapping))
         for before, after in pairs:
-            bringer.bring(before, after or {})
+            _bring(bringer, before, after)
 
     def _enqueue(self, tx: Tx, deployment: Row, direction: str, operation: str, pairs: Sequence[Pair]) -> None:
         if operation == DELETE and not tx.world.settings["pause.queues_deletes"]:
@@ -157,7 +161,15 @@ class Runtime:
         if entry["direction"] == TO_FINANCE:
             Carrier(tx, target, self._write).carry(entry["operation"], after or before or {})
         else:
-            Bringer(tx, target).bring(before, after or {})
+            _bring(Bringer(tx, target), before, after)
+
+
+def _bring(bringer: Bringer, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+    """One F&O row into Dataverse: created, changed, or, without an `after`, deleted."""
+    if after is None:
+        bringer.remove(before or {})
+    else:
+        bringer.bring(before, after)
 
 
 def target_of(tx: Tx, deployment: Mapping[str, Any], mapping: TaskMapping) -> Target:

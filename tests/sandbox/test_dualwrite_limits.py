@@ -1,0 +1,108 @@
+"""Deletions on the F&O side, and how much one write may carry either way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from statecfg.sandbox.dualwrite.payload import size_of
+from statecfg.sandbox.finance import writes
+from statecfg.sandbox.world import PropagationFailed, Refused
+from tests.sandbox.dualwrite_world import (
+    ACTUALS,
+    FINANCE_MILESTONES,
+    MILESTONE,
+    PAUSE,
+    RESUME,
+    Link,
+    milestone,
+    running_link,
+)
+from tests.sandbox.project_world import hours
+
+STAGING = "fo.ProjActualsImports"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
+    with running_link(tmp_path_factory.mktemp("ca")) as link:
+        yield link
+
+
+@pytest.fixture
+def link(running: Link) -> Link:
+    running.world.restore("fresh")
+    return running
+
+
+def test_finance_may_carry_only_so_many_records_at_once(link: Link) -> None:
+    link.settings(sync__finance_records=1)
+    link.create(hours(), hours("90"), table="msdyn_actual")
+    pairs = [(row, {**row, "VoucherNumber": "V"}) for row in link.rows(STAGING)]
+    with pytest.raises(PropagationFailed, match="more than live sync carries"), link.world.transaction() as tx:
+        tx.world.hooks.after_changes(tx, STAGING, "update", pairs)
+
+
+def removed_in_finance(link: Link) -> None:
+    with link.world.transaction() as tx:
+        writes.remove(tx, "ProjActualsImports", tx.find(STAGING)[0])
+
+
+def test_a_row_deleted_in_finance_is_deleted_in_dataverse_where_its_key_is_carried(link: Link) -> None:
+    link.create(hours(), table="msdyn_actual")
+    removed_in_finance(link)
+    assert (link.rows(STAGING), link.rows("msdyn_actual")) == ([], [])
+
+
+def test_the_milestone_map_carries_no_key_back_and_so_no_deletion(link: Link) -> None:
+    link.create(milestone())
+    with link.world.transaction() as tx:
+        writes.remove(tx, "ProjectContractLineMilestones", tx.find(FINANCE_MILESTONES)[0])
+    assert len(link.rows(MILESTONE)) == 1
+
+
+def test_deletions_in_finance_may_stay_where_they_are(link: Link) -> None:
+    link.settings(sync__finance_deletes=False)
+    link.create(hours(), table="msdyn_actual")
+    removed_in_finance(link)
+    assert len(link.rows("msdyn_actual")) == 1
+
+
+@pytest.mark.parametrize(("queued", "left"), [(True, 0), (False, 1)])
+def test_a_paused_map_queues_deletions_of_finance_as_the_setting_says(link: Link, queued: bool, left: int) -> None:
+    link.settings(pause__queues_deletes=queued)
+    link.create(hours(), table="msdyn_actual")
+    link.do(PAUSE, ACTUALS)
+    removed_in_finance(link)
+    assert len(link.rows("msdyn_actual")) == 1
+    link.do(RESUME, ACTUALS)
+    link.maps()
+    assert len(link.rows("msdyn_actual")) == left
+
+
+def test_what_dataverse_may_not_lose_cannot_be_deleted_in_finance(tmp_path) -> None:
+    with running_link(tmp_path) as link:
+        link.create(hours(), table="msdyn_actual")
+        link.world.hooks.on_before("msdyn_actual", "delete", refuses)
+        with pytest.raises(PropagationFailed, match="CDS error code : 0x1 response message: Mine"):
+            removed_in_finance(link)
+        assert len(link.rows(STAGING)) == 1
+
+
+def refuses(*_written: object) -> None:
+    raise Refused("0x1", "Mine.")
+
+
+def test_a_write_larger_than_the_plug_in_takes_is_refused_and_nothing_of_it_is_kept(link: Link) -> None:
+    (row,) = link.create(milestone())
+    link.settings(sync__payload_bytes=size_of(row) * 2)
+    with pytest.raises(Refused, match=r"^Message size exceeded when sending context to Sandbox. Message size: \S+ MB$"):
+        link.create(milestone("second"), milestone("third", msdyn_contractlinedescription="long" * 400))
+    assert len(link.rows(MILESTONE)) == len(link.rows(FINANCE_MILESTONES)) == 1
+
+
+def test_what_no_running_map_carries_may_be_of_any_size(link: Link) -> None:
+    link.settings(sync__payload_bytes=1)
+    link.stop()
+    assert link.create(milestone())
