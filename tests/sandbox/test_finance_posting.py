@@ -150,6 +150,17 @@ def test_posting_marks_the_milestone_and_tells_the_staged_actual(world):
         assert tx.find("fo.PSAActuals")[0]["OnAccMilestone"] == Decimal("100.10")
 
 
+def test_a_milestone_that_is_a_credit_itself_is_invoiced_by_posting_too(world):
+    carry(world)
+    with world.transaction() as tx:
+        there = {"dataAreaId": "usmf", "ContractLineMilestoneGuid": identity(f"{LINE_1}/Kick-off"), "Amount": -100}
+        writes.create(tx, writes.MILESTONES, {**there, "ContractLineId": LINE_1, "ProjectContractId": "CON-1"})
+        invoiced(tx, milestone(amount="-100"))
+        import_from_staging(tx)
+        assert [posted.amount for posted in post_proposals(tx)] == [Decimal("-100")]
+        assert tx.find("fo.ProjectContractLineMilestones")[0]["TransStatus"] == "Invoiced"
+
+
 def test_the_account_of_a_milestone_is_a_setting():
     world = project_world(**{"finance.on_account": "balance"})
     declare_settings(world)

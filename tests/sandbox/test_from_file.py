@@ -68,7 +68,8 @@ def test_blank_lines_vanish_and_rows_keep_their_numbers(tmp_path: Path) -> None:
         ("V-1;10;;1,00;;EUR;01.02.2022;Bezahlt;", "no name"),
         ("V-1;10;Rate;1234.56;;EUR;01.02.2022;Bezahlt;", "amount '1234.56' is no number"),
         ("V-1;10;Rate;1e308;;EUR;01.02.2022;Bezahlt;", "amount '1e308' is no number"),
-        ("V-1;10;Rate;-5,00;;EUR;01.02.2022;Bezahlt;", "amount is negative"),
+        ("V-1;10;Rate;5,00;-1,00;EUR;01.02.2022;Bezahlt;", "the tax is negative: -1,00"),
+        ("V-1;10;Rate;-999999999999999,00;;EUR;01.02.2022;Bezahlt;", "larger than the service holds"),
         ("V-1;10;Rate;1,005;;EUR;01.02.2022;Bezahlt;", "more decimals than EUR"),
         ("V-1;10;Rate;1,5;;JPY;01.02.2022;Bezahlt;", "more decimals than JPY"),
         ("V-1;10;Rate;0,00;1,00;EUR;01.02.2022;Bezahlt;", "tax without an amount"),
@@ -87,6 +88,12 @@ def test_a_row_that_no_milestone_can_be_made_of_says_why(tmp_path: Path, row: st
     (found,) = made.unusable
     assert found.row == 3
     assert reason in found.reason
+
+
+def test_a_credit_is_a_milestone_as_the_service_takes_it(tmp_path: Path) -> None:
+    made = read(tmp_path, GOOD, "V-1;10;Gutschrift;-5,00;;EUR;01.02.2022;Bezahlt;")
+    assert made.unusable == ()
+    assert made.usable[1].amount == Decimal("-5.00")
 
 
 def test_repeated_names_are_told_apart_by_their_date_and_true_repeats_are_refused(tmp_path: Path) -> None:

@@ -225,7 +225,8 @@ def _invoiced(tx: Tx, line: Row) -> None:
         table_of(writes.MILESTONES), '"dataAreaId" = ? AND "TransactionId" = ?', (line[COMPANY], line["TransactionId"])
     )
     for milestone in list(found):
-        status = writes.INVOICED if line["Amount"] >= 0 else writes.NO_STATUS
+        # A correction has the opposite sign of what it takes back; a milestone may be a credit itself.
+        status = writes.INVOICED if line["Amount"] * milestone["Amount"] >= 0 else writes.NO_STATUS
         if milestone["TransStatus"] != status:
             writes.stamp_milestone(tx, milestone, status)
 

@@ -320,11 +320,11 @@ def _number_faults(texts: Mapping[str, str], known: Mapping[str, Heading]) -> It
         number = _number(texts[name], known[name].decimal)
         if number is None:
             yield f"{name} {texts[name]!r} is no number"
-        elif number < 0:
-            yield f"{name} is negative: a credit, no invoiced milestone"
+        elif name == "tax" and number < 0:
+            yield f"the tax is negative: {texts[name]}"
         elif number != round(number, decimals):
             yield f"{name} {texts[name]} has more decimals than {texts['currency']} knows"
-        elif number >= LARGEST_AMOUNT:
+        elif abs(number) >= LARGEST_AMOUNT:
             yield f"{name} {texts[name]} is larger than the service holds"
     untaxed = not texts.get("tax") or not _number(texts["tax"], known["tax"].decimal)
     if not untaxed and not _number(texts["amount"], known["amount"].decimal):
@@ -361,7 +361,7 @@ class _Contract:
 
     def takes(self, row: LegacyRow) -> bool:
         """Whether there is room for a row; then it is counted."""
-        total = self.total + (row.amount + row.tax) / min(RATES.get(row.currency, Decimal(1)), Decimal(1))
+        total = self.total + (abs(row.amount) + row.tax) / min(RATES.get(row.currency, Decimal(1)), Decimal(1))
         if total >= LARGEST_AMOUNT:
             return False
         self.total = total
