@@ -26,6 +26,9 @@ class Pace:
         return min(pause_s * 1.5, self.longest_s)
 
 
+FIND_OUT = "find out at the service what holds it up; then the next command goes on from there"
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """How this run waits. `stopping` says whether somebody asked the run to end."""
@@ -49,7 +52,8 @@ class Waiting:
             waited = self.clock() - start
             self.emit(Event("wait", _words(what, seen, waited, deadline_s)))
             if waited >= deadline_s:
-                raise TimedOut(f"{what}: not reached after {waited:.0f} s", do=seen.what)
+                missing = f"; at the last look: {seen.what}" if seen.what else ""
+                raise TimedOut(f"{what}: not reached after {waited:.0f} s{missing}", do=FIND_OUT)
             if self.stopping():
                 raise Interrupted(f"stopped while waiting: {what}")
             self.sleep(min(pause, max(0.0, deadline_s - waited)))

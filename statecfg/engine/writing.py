@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -133,10 +134,9 @@ class Writer:
         while self._running:
             future, (batch, intent) = self._running.popitem()
             wait([future])
-            try:
+            # What ended the step is on its way up already.
+            with suppress(StatecfgError, OSError):
                 self._result(future, batch, intent, queue, batching)
-            except (StatecfgError, OSError):
-                self.progress.unknown.extend(batch)
 
     def _result(
         self, future: Future[float], batch: Batch, intent: int, queue: deque[Batch], batching: Batching
@@ -190,7 +190,12 @@ class Writer:
             found = self.kind.settle(self.step, batch, self.clock() - sent)
             return Observation("not_yet" if found.waiting else "reached", found.waiting)
 
-        self.waiting.until(look, f"what became of {len(batch)} records whose answer was lost", self.step.deadline_s)
+        what = f"what became of {len(batch)} records whose answer was lost"
+        try:
+            self.waiting.until(look, what, self.step.deadline_s)
+        except StatecfgError:
+            self.progress.unknown.extend(batch)
+            raise
         self._done(found.done, intent)
         if found.missing:
             queue.append(tuple(found.missing))
@@ -217,8 +222,14 @@ class Writer:
         self.progress.since_look = list(group)
         sent = [(pool.submit(self._send, batch), batch, i) for batch, i in zip(batches, intents, strict=True)]
         wait([future for future, _, _ in sent])
+        errors = []
         for future, batch, intent in sent:
-            self._result(future, batch, intent, queue, batching)
+            try:
+                self._result(future, batch, intent, queue, batching)
+            except StatecfgError as error:
+                errors.append(error)  # what came of the others is noted first
+        if errors:
+            raise errors[0]
 
     def _look_after(self, group: Sequence[Record]) -> None:
         """Whether all is still as it must be. Raises Blocked, naming what was sent since the last clean look."""

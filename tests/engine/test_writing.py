@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from statecfg.engine.waiting import Pace, Waiting
 from statecfg.engine.writing import Writer
 from statecfg.model.address import NOWHERE, Address
 from statecfg.model.declared import Desired
-from statecfg.model.errors import Blocked, Interrupted, Rejected, Unavailable
+from statecfg.model.errors import Blocked, Interrupted, Rejected, SignInRefused, TimedOut, Unavailable
 from statecfg.model.kind import CLEAR, Look, Receipt, Refused, Settlement
 from statecfg.model.plan import Batching, Finding, Step
 from statecfg.model.records import Record
@@ -168,3 +169,43 @@ def test_each_intent_is_on_disk_before_its_request_leaves(tmp_path: Path) -> Non
     service.perform = perform  # type: ignore[method-assign]
     writer.write()
     assert seen == [1, 1, 1]
+
+
+class Failing(Service):
+    """Fails one record in a way that ends the run; loses another's answer and never says what became of it."""
+
+    def __init__(self, error: Exception, at: str) -> None:
+        super().__init__()
+        self.error, self.at = error, at
+
+    def perform(self, step: Step, batch: Sequence[Record]) -> Receipt:
+        if any(record.key == self.at for record in batch):
+            raise self.error
+        return super().perform(step, batch)
+
+    def settle(self, step: Step, batch: Sequence[Record], since: float) -> Settlement:
+        return Settlement(waiting="a job may still do it")
+
+
+def states(writer: Writer) -> list[str]:
+    return [state for *_, state in writer.journal.entries("run")]
+
+
+def test_an_error_in_a_group_leaves_no_other_result_unnoted(tmp_path: Path) -> None:
+    service = Failing(SignInRefused("revoked"), "r2")
+    writer = a_writer(tmp_path, service, 8, GROUPS)
+    with pytest.raises(SignInRefused):
+        writer.write()
+    assert states(writer) == ["done", "done", "", *["done"] * 5]
+    assert (writer.progress.done, writer.progress.unknown) == (7, [])
+
+
+@pytest.mark.parametrize("batching", [GROUPS, Batching(size=1, most=1, workers=2, every_s=1000.0)])
+def test_what_could_not_be_found_out_is_unknown(tmp_path: Path, batching: Batching) -> None:
+    service = Failing(Unavailable("the answer was lost", sent=True), "r2")
+    writer = a_writer(tmp_path, service, 6, batching)
+    writer.step = replace(writer.step, deadline_s=0.01)
+    with pytest.raises(TimedOut, match="a job may still do it"):
+        writer.write()
+    assert [record.key for record in writer.progress.unknown] == ["r2"]
+    assert "lost" in states(writer)
