@@ -33,7 +33,7 @@ def test_pauses_grow_up_to_the_longest() -> None:
 
 def test_a_deadline_ends_the_wait_and_says_what_was_missing() -> None:
     clock = Clock()
-    with pytest.raises(TimedOut, match="milestones in F&O: not reached after 10 s; at the last look: 3 of 5$"):
+    with pytest.raises(TimedOut, match=r"milestones in F&O: not reached after 10 s; at the last look: 3 of 5$"):
         waiting(clock).until(lambda: Observation("not_yet", "3 of 5"), "milestones in F&O", 10.0)
     assert clock.now == 10.0
 
