@@ -48,6 +48,7 @@ CALLS = {
     "GET headers": "milestone headers, of progress lines and of several customers, with their rows",
     "POST headers": "add a schedule of values to a line: `contract`, `line`, `name`, `amount`, `tax`, `date`",
     "POST next-invoice": "*Next %* of a `header`: `percent` or `amount` becomes ready, the rest stays",
+    "POST bulk-confirm": "*Bulk confirm* of `invoices` (numbers or ids), of every draft where none is named",
     "POST sync-actuals": "*Sync Actuals*: everything on the page *Out of sync actuals* goes once more",
     "GET process": "process id and directory",
     "POST seed": "another world: `contracts`, `milestones`, `seed`, `from_file`, ...",

@@ -18,6 +18,10 @@ MILESTONE_STATUS = _members(
 PROJECT_INVOICE_STATUS = _members(
     (192350000, "Draft"), (192350001, "In Review"), (192350002, "Confirmed"), (192350003, "Invoice Paid")
 )
+# Labels only are known; the numbers are stand-ins. Source: reference/project-operations.md, "Option sets".
+BULK_CONFIRMATION_STATUS = _members(
+    (192350000, "Scheduled"), (192350001, "Processing"), (192350002, "Complete"), (192350003, "Failed")
+)
 ORDER_TYPE = _members((192350000, "Item based"), (192350001, "Work based"), (690970002, "Service-Maintenance Based"))
 BILLING_METHOD = _members((192350000, "Time and Material"), (192350001, "Fixed Price"))
 BILLING_STATUS = _members(

@@ -113,6 +113,8 @@ INVOICE = table(
     lookup("pricelevelid", "pricelevel"),
     choice("msdyn_ordertype", options.ORDER_TYPE, default=192350000),
     choice("msdyn_projectinvoicestatus", options.PROJECT_INVOICE_STATUS), flag("msdyn_hascorrections"),
+    # The real name is not established.
+    choice("msdyn_bulkconfirmationstatus", options.BULK_CONFIRMATION_STATUS, readonly=True),
     local_day("msdyn_invoicedate"), text("msdyn_billtocontactname"), money("msdyn_amountdue"), money("totalamount"),
     money("totalamountlessfreight"), money("totaltax"), money("totallineitemamount"), local_day("duedate"),
     currency(), owned(), state(options.INVOICE_STATE, options.INVOICE_REASON),

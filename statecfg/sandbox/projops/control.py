@@ -1,20 +1,22 @@
-"""What a person does at the screen and no established message offers: schedules of values, and *Sync Actuals*.
+"""What a person does at the screen and no established message offers: headers, bulk confirmation, resending.
 
-`GET headers`, `POST headers`, `POST next-invoice`, `POST sync-actuals`, under the sandbox's own path.
-Source: reference/project-operations.md, 1.5 (P4.2 to P4.4) and 4.2.
+`GET headers`, `POST headers`, `next-invoice`, `bulk-confirm`, `sync-actuals`, under the sandbox's own path.
+Source: reference/project-operations.md, 1.5 (P4.2 to P4.4), 4.2 and 4.3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from statecfg.sandbox.control import Control, ControlError
 from statecfg.sandbox.hooks import PropagationFailed, Refused
+from statecfg.sandbox.projops import codes
+from statecfg.sandbox.projops.jobs import bulk_confirm
 from statecfg.sandbox.projops.resending import sync_actuals
 from statecfg.sandbox.projops.splitting import add_header, headers, make_ready
-from statecfg.sandbox.projops.tables import CONTRACT, HEADERS, LINE
+from statecfg.sandbox.projops.tables import CONTRACT, HEADERS, INVOICE, LINE
 from statecfg.sandbox.world import Tx, World
 
 
@@ -23,6 +25,7 @@ def register(control: Control, world: World) -> None:
     control.register("headers", "GET", lambda call: _headers(world))
     control.register("headers", "POST", lambda call: _add(world, call.fields()))
     control.register("next-invoice", "POST", lambda call: _next(world, call.fields()))
+    control.register("bulk-confirm", "POST", lambda call: _bulk(world, call.fields()))
     control.register("sync-actuals", "POST", lambda call: _sync(world))
 
 
@@ -63,6 +66,26 @@ def _sync(world: World) -> Any:
             return {"sent": sync_actuals(tx)}
     except (Refused, PropagationFailed) as refusal:
         raise ControlError(refusal.message, 409) from refusal
+
+
+def _bulk(world: World, fields: Mapping[str, Any]) -> Any:
+    """*Bulk confirm* of the selected `invoices` (numbers or ids); of all that are drafts where none is named."""
+    try:
+        with world.transaction() as tx:
+            scheduled, declined = bulk_confirm(tx, _invoices(tx, fields.get("invoices")))
+            return {"scheduled": scheduled, "declined": declined}
+    except (Refused, PropagationFailed) as refusal:
+        raise ControlError(refusal.message, 409) from refusal
+
+
+def _invoices(tx: Tx, named: Any) -> list[str]:
+    drafts = [row for row in tx.select(INVOICE) if row["msdyn_projectinvoicestatus"] in codes.EDITABLE]
+    if named is None:
+        return [row["invoiceid"] for row in drafts]
+    if not isinstance(named, Sequence) or isinstance(named, str):
+        raise ControlError("invoices is a list of numbers or ids")
+    found = {str(name): tx.find(INVOICE, invoicenumber=str(name)) for name in named}
+    return [rows[0]["invoiceid"] if rows else name for name, rows in found.items()]
 
 
 def _amount(fields: Mapping[str, Any], name: str) -> Decimal | None:
