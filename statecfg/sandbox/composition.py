@@ -52,7 +52,7 @@ class Composed:
 def composed(world: World, dualwrite: DualWrite, people: Identities, urls: Urls) -> Composed:
     """Every service on a prepared world. urls: the base address of a service by its name."""
     directory = _directory(people, urls)
-    tokens = Tokens(directory)
+    tokens = Tokens(directory, lambda: world.now().timestamp())
     tokens.refresh_token(people.services[1], people.administrator.entra, people.refresh_token)
     kernel = Kernel(world)
     kernel.expire_token = tokens.expire

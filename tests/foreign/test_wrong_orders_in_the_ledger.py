@@ -150,13 +150,13 @@ def test_one_contract_confirmed_too_late_is_billed_again_and_the_others_are_not(
 
 
 def test_a_confirmation_still_at_work_in_the_background_is_billed_when_the_maps_start(cutover: Cutover) -> None:
-    cutover.client.screen("PATCH", "settings", {"projops.async_confirm": True, "projops.job_delay_s": 3600})
+    cutover.client.screen("PATCH", "settings", {"projops.async_confirm": True, "projops.job_delay_s": 600})
 
     def wrong() -> None:
         loaded(cutover, *THREE)
         cutover.invoice()
         cutover.restore()
-        cutover.client.screen("PATCH", "settings", {"clock.offset_s": 7200})
+        cutover.client.screen("PATCH", "settings", {"clock.offset_s": 1200})
         cutover.client.rows("invoices", select="invoiceid")
 
     assert posted(cutover, wrong).amounts == expected(cutover, cutover.billed())

@@ -95,6 +95,12 @@ def test_keys_and_relationships(dataverse: Place) -> None:
     assert len(shared["Options"]) == 4
 
 
+@pytest.mark.parametrize("option", ["$top=1", "$orderby=LogicalName", "$count=true"])
+def test_metadata_is_neither_ordered_nor_cut(dataverse: Place, option: str) -> None:
+    answer = dataverse.send("GET", f"EntityDefinitions?$select=LogicalName&{option}")
+    assert dataverse.refused(answer)[:2] == (400, "0x80060888")
+
+
 def test_relationships_are_cast_by_their_type(dataverse: Place) -> None:
     root = "RelationshipDefinitions/Microsoft.Dynamics.CRM."
     some = dataverse.values(f"{root}OneToManyRelationshipMetadata?$select=SchemaName")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import threading
 import time
@@ -85,7 +86,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = Directory(TENANT)
     directory.add_client(Client(CLIENT, "statecfg", secrets=(SECRET,)))
     directory.add_user(User("Ada Sommer", "ada@contoso.example", password="pass"))
-    tokens = Tokens(directory)
+    tokens = Tokens(directory, lambda: world.now().timestamp())
     entra = Entra(directory, tokens, world.settings)
     entra.register(kernel.control)
     kernel.serve(entra)
@@ -112,6 +113,34 @@ def place(running: Place) -> Iterator[Place]:
     kept = running.kernel.world.settings.shown()
     yield running
     running.kernel.world.settings.change(kept)
+
+
+@dataclass
+class Own:
+    """A certificate with its key, PEM, and its thumbprints in hexadecimal."""
+
+    private: str
+    certificate: str
+
+    def thumbprint(self, hashing: hashes.HashAlgorithm) -> str:
+        return x509.load_pem_x509_certificate(self.certificate.encode()).fingerprint(hashing).hex()
+
+    def assertion(self, place: Place, header: dict[str, str] | None = None, **claims: Any) -> str:
+        """What msal would sign, but for what is given."""
+        now = int(time.time())
+        usual = {"iss": CLIENT, "sub": CLIENT, "aud": f"{place.authority}/oauth2/v2.0/token", "exp": now + 600}
+        digest = base64.urlsafe_b64encode(bytes.fromhex(self.thumbprint(hashes.SHA256()))).decode().rstrip("=")
+        named = {"x5t#S256": digest} if header is None else header
+        return jwt.encode({**usual, "nbf": now - 900, **claims}, self.private, "PS256", headers=named)
+
+
+@pytest.fixture(scope="module")
+def own(running: Place) -> Own:
+    """A certificate that is registered, after another one."""
+    before, made = self_signed(), Own(*self_signed())
+    for certificate in (before[1], made.certificate):
+        running.entra.directory.register(CLIENT, certificate=certificate)
+    return made
 
 
 def self_signed() -> tuple[str, str]:
@@ -166,6 +195,17 @@ def test_an_unknown_resource_is_refused(place: Place) -> None:
     assert (got["error"], got["error_codes"]) == ("invalid_resource", [500011])
 
 
+def test_msal_says_that_an_unknown_tenant_is_none(place: Place) -> None:
+    with pytest.raises(ValueError, match="double check your tenant name or GUID"):
+        msal.ConfidentialClientApplication(
+            CLIENT,
+            client_credential=SECRET,
+            authority=place.authority.replace(TENANT, CLIENT),
+            instance_discovery=False,
+            http_client=place.session,
+        )
+
+
 def test_an_unknown_tenant_is_refused(place: Place) -> None:
     other = place.authority.replace(TENANT, CLIENT)
     answer = place.session.get(f"{other}/v2.0/.well-known/openid-configuration", timeout=10)
@@ -186,12 +226,44 @@ def test_no_token_and_a_foreign_token_are_refused(place: Place) -> None:
     assert place.seen(foreign).status_code == 401
 
 
-def test_a_certificate_earns_a_token(place: Place) -> None:
-    private, certificate = self_signed()
-    place.entra.directory.register(CLIENT, certificate=certificate)
-    credential = {"private_key": private, "public_certificate": certificate}
-    got = place.confidential(credential).acquire_token_for_client([f"{place.data_url}/.default"])
+@pytest.mark.parametrize("older", [True, False])
+def test_a_certificate_earns_a_token_by_either_thumbprint(place: Place, own: Own, older: bool) -> None:
+    named = {"thumbprint": own.thumbprint(hashes.SHA1())} if older else {"public_certificate": own.certificate}
+    app = place.confidential({"private_key": own.private, **named})
+    got = app.acquire_token_for_client([f"{place.data_url}/.default"])
     assert place.seen(got["access_token"]).json()["app"] is True
+
+
+def test_the_thumbprint_and_the_signature_must_be_of_one_certificate(place: Place, own: Own) -> None:
+    other, _ = self_signed()
+    scope = [f"{place.data_url}/.default"]
+    theirs = place.confidential({"private_key": other, "thumbprint": own.thumbprint(hashes.SHA1())})
+    unnamed = place.confidential({"private_key": own.private, "thumbprint": "AB" * 20})
+    refused = [app.acquire_token_for_client(scope) for app in (theirs, unnamed)]
+    assert [got["error_codes"] for got in refused] == [[700027], [700027]]
+    assert "verify the signature failed" in refused[0]["error_description"]
+    assert f"Thumbprint of key used by client: '{'AB' * 20}'" in refused[1]["error_description"]
+
+
+@pytest.mark.parametrize("header", [{}, {"x5t": "?"}, {"x5t#S256": ""}, {"kid": "1"}])
+def test_an_assertion_that_names_no_certificate_is_refused(place: Place, own: Own, header: dict[str, str]) -> None:
+    credential = {"client_assertion": lambda: own.assertion(place, header)}
+    got = place.confidential(credential).acquire_token_for_client([f"{GATEWAY}/.default"])
+    assert (got["error"], got["error_codes"]) == ("invalid_client", [700027])
+
+
+@pytest.mark.parametrize(
+    ("claims", "number"),
+    [({"aud": "https://elsewhere.example"}, 700023), ({"sub": TENANT}, 700023), ({"exp": 1}, 700024)],
+)
+def test_an_assertion_is_for_this_endpoint_this_application_and_now(
+    place: Place, own: Own, claims: dict[str, Any], number: int
+) -> None:
+    good = place.confidential({"client_assertion": lambda: own.assertion(place)})
+    assert "access_token" in good.acquire_token_for_client([f"{GATEWAY}/.default"])
+    bad = place.confidential({"client_assertion": lambda: own.assertion(place, **claims)})
+    got = bad.acquire_token_for_client([f"{GATEWAY}/.default"])
+    assert (got["error"], got["error_codes"]) == ("invalid_client", [number])
 
 
 def test_a_certificate_that_is_not_registered_is_refused(place: Place) -> None:
@@ -259,6 +331,17 @@ def test_a_poll_that_comes_too_soon_is_told_to_slow_down(place: Place) -> None:
     assert [answer.json()["error"] for answer in answers] == ["authorization_pending", "slow_down"]
 
 
+def test_msal_reports_waiting_and_slowing_down_as_they_are_told(place: Place) -> None:
+    place.kernel.world.settings.change({"entra.slow_down": True, "entra.device_interval_s": 60})
+    # A client that doesn't keep to what it was told; a new one each time, since msal repeats refusals from memory.
+    flow = place.public().initiate_device_flow([f"{GATEWAY}/.default"]) | {"interval": 1}
+    polls = [place.public().acquire_token_by_device_flow(flow, exit_condition=lambda flow: True) for _ in range(2)]
+    assert [(got["error"], got["error_codes"]) for got in polls] == [
+        ("authorization_pending", [70016]),
+        ("slow_down", [70022]),
+    ]
+
+
 def test_a_refresh_token_earns_tokens_for_any_resource(place: Place) -> None:
     client, user = place.entra.directory.client(CLIENT), place.entra.directory.user()
     assert client is not None
@@ -271,8 +354,14 @@ def test_a_refresh_token_earns_tokens_for_any_resource(place: Place) -> None:
 
 
 def test_a_revoked_refresh_token_earns_nothing(place: Place) -> None:
-    got = place.public().acquire_token_by_refresh_token("1.nothing", [f"{GATEWAY}/.default"])
-    assert got["error"] == "invalid_grant"
+    client, user = place.entra.directory.client(CLIENT), place.entra.directory.user()
+    assert client is not None
+    assert user is not None
+    token = place.entra.tokens.refresh_token(client, user)
+    place.kernel.control.call("refresh-tokens", "DELETE")
+    for each in (token, "1.nothing"):
+        got = place.public().acquire_token_by_refresh_token(each, [f"{GATEWAY}/.default"])
+        assert (got["error"], got["error_codes"]) == ("invalid_grant", [70008])
 
 
 @pytest.mark.parametrize(("password", "status"), [("pass", 200), ("guess", 400)])
@@ -286,6 +375,25 @@ def test_a_short_lived_token_expires(place: Place) -> None:
     place.kernel.world.settings["entra.token_lifetime_s"] = 0
     got = place.confidential(SECRET).acquire_token_for_client([f"{place.data_url}/.default"])
     assert place.seen(got["access_token"]).status_code == 401
+
+
+def test_the_worlds_clock_ends_tokens_and_device_codes(place: Place) -> None:
+    got = place.confidential(SECRET).acquire_token_for_client([f"{place.data_url}/.default"])
+    flow = place.public().initiate_device_flow([f"{GATEWAY}/.default"])
+    place.kernel.world.settings["clock.offset_s"] = 3600
+    assert place.seen(got["access_token"]).status_code == 401
+    polled = place.public().acquire_token_by_device_flow(flow, exit_condition=lambda flow: True)
+    assert polled["error"] == "expired_token"
+
+
+def test_a_person_signs_in_whatever_the_worlds_clock_says(place: Place) -> None:
+    place.kernel.world.settings.change(
+        {"clock.offset_s": 30 * 24 * 3600, "entra.device_approve_after": 1, "entra.device_interval_s": 0.05}
+    )
+    app = place.public()
+    got = app.acquire_token_by_device_flow(app.initiate_device_flow([f"{place.data_url}/.default"]))
+    assert got["id_token_claims"]["preferred_username"] == "ada@contoso.example"
+    assert place.seen(got["access_token"]).status_code == 200
 
 
 def test_a_fault_expires_the_token_of_a_request(place: Place) -> None:

@@ -42,6 +42,8 @@ def answer(_tx: Tx, exchange: Exchange, parts: Sequence[Segment], operations: Op
     if parts[0].name == "$metadata":
         return Answer(200, document(operations), {"Content-Type": "application/xml", "OData-Version": "4.0"})
     options = query_options(exchange.request.query)
+    if options.orderby or options.top is not None or options.count or options.apply:
+        raise errors.bad_uri("Metadata takes $select, $filter and $expand only.")
     found = _found(parts, options)
     context = f"{exchange.root}/$metadata#{'/'.join(part.name for part in parts)}"
     if isinstance(found, list):

@@ -9,16 +9,15 @@ from __future__ import annotations
 import secrets
 import string
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from statecfg.sandbox.entra.directory import Client, Directory, User, same_resource
+from statecfg.sandbox.entra.thumbprints import named_thumbprint, public_key, thumbprints
 from statecfg.sandbox.entra.tokens import Tokens
 from statecfg.sandbox.settings import Settings
 
@@ -102,7 +101,7 @@ class Grants:
             user_code=user_code,
             client_id=client.client_id,
             scope=form.get("scope", ""),
-            expires_at=time.time() + float(self._settings["entra.device_expires_s"]),
+            expires_at=self._tokens.now() + float(self._settings["entra.device_expires_s"]),
         )
         with self._lock:
             self._devices[code.device_code] = code
@@ -134,7 +133,7 @@ class Grants:
 
     def _poll(self, code: DeviceCode) -> None:
         """Count one poll. Raises GrantRefused while the person hasn't answered."""
-        now, since = time.time(), code.last_poll
+        now, since = self._tokens.now(), code.last_poll
         code.polls, code.last_poll = code.polls + 1, now
         if code.declined:
             raise GrantRefused("authorization_declined", 70018, "The user declined to sign in.")
@@ -218,30 +217,21 @@ class Grants:
             raise GrantRefused("invalid_client", 50013, message, 401) from cause
 
     def _check_certificate(self, client: Client, assertion: str, audiences: tuple[str, ...]) -> None:
-        for pem in client.certificates:
-            key = x509.load_pem_x509_certificate(pem.encode()).public_key()
-            if not isinstance(key, RSAPublicKey):
-                continue
-            try:
-                claims = jwt.decode(
-                    assertion,
-                    key,
-                    _CERTIFICATE_ALGORITHMS,
-                    leeway=_LEEWAY_S,
-                    options={"verify_aud": False},
-                )
-            except jwt.InvalidSignatureError:
-                continue
-            named = claims.get("aud", "")
-            if claims.get("sub") != client.client_id or same_resource(str(named)) not in audiences:
-                message = "The audience in the client assertion is not the token endpoint."
-                raise GrantRefused("invalid_client", 700023, message, 401)
-            return
-        message = (
-            "The certificate with identifier used to sign the client assertion is not registered on application. "
-            f"[Reason - The key was not found., app '{client.client_id}']"
-        )
-        raise GrantRefused("invalid_client", 700027, message, 401)
+        thumbprint = named_thumbprint(jwt.get_unverified_header(assertion))
+        key = next((public_key(pem) for pem in client.certificates if thumbprint in thumbprints(pem)), None)
+        if not isinstance(key, RSAPublicKey):
+            raise _unregistered(client, f"The key was not found., Thumbprint of key used by client: '{thumbprint}'")
+        try:
+            claims = jwt.decode(
+                assertion, key, _CERTIFICATE_ALGORITHMS, leeway=_LEEWAY_S, options={"verify_aud": False}
+            )
+        except jwt.InvalidSignatureError as cause:
+            reason = "The key was found, but use of the key to verify the signature failed."
+            raise _unregistered(client, reason) from cause
+        named = claims.get("aud", "")
+        if claims.get("sub") != client.client_id or same_resource(str(named)) not in audiences:
+            message = "The audience in the client assertion is not the token endpoint."
+            raise GrantRefused("invalid_client", 700023, message, 401)
 
     def _grant(self, client: Client, user: User | None, form: Form) -> Grant:
         # The older endpoint has no scope; it names the resource itself.
@@ -268,6 +258,15 @@ class Grants:
             message = f"The resource principal named {resource} was not found in the tenant named {tenant}."
             raise GrantRefused("invalid_resource", 500011, message)
         return resource
+
+
+def _unregistered(client: Client, reason: str) -> GrantRefused:
+    """The refusal of an assertion that none of the application's certificates signed."""
+    message = (
+        "The certificate with identifier used to sign the client assertion is not registered on application. "
+        f"[Reason - {reason}, app '{client.client_id}']"
+    )
+    return GrantRefused("invalid_client", 700027, message, 401)
 
 
 def _check_federation(client: Client, assertion: str, claims: Mapping[str, Any]) -> None:

@@ -56,7 +56,7 @@ class Entra:
             return self._device_page(request)
         found = re.fullmatch(r"/([^/]+)/(.+)", request.path)
         if found is None:
-            return self.refusal(request, 404, "", "")
+            return self.refusal(request, 404, "", "No endpoint is here.")
         tenant, rest = found.groups()
         if tenant.lower() not in (self.directory.tenant_id.lower(), *_ANY_TENANT):
             message = f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
