@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +17,27 @@ SANDBOX = [fact for fact in facts() if fact.sandbox]
 
 @pytest.mark.parametrize("fact", CLIENT, ids=str)
 def test_the_client_spells_the_fact(fact: Fact) -> None:
-    assert same(spelling(fact.client), fact.value)
+    assert same(spelling(fact.client), fact)
 
 
 @pytest.mark.parametrize("fact", SANDBOX, ids=str)
 def test_the_sandbox_spells_the_fact(fact: Fact) -> None:
-    assert same(spelling(fact.sandbox), fact.value)
+    assert same(spelling(fact.sandbox), fact)
+
+
+@pytest.mark.parametrize("fact", facts(), ids=str)
+def test_a_side_that_has_no_spelling_of_a_fact_says_why_and_one_side_has_one(fact: Fact) -> None:
+    assert bool(fact.client) is (len(fact.why_no_client.split()) < 5)
+    assert bool(fact.sandbox) is (len(fact.why_no_sandbox.split()) < 5)
+    assert fact.client or fact.sandbox
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("1", "2"), ("1", 2), (1, "1"), ("AX", "ax"), (["a", "b"], ["a"]), (["a"], "b"), ("/api", re.compile("/ap"))],
+)
+def test_another_spelling_is_seen_to_be_another(value: Any, said: Any) -> None:
+    assert not same(said, replace(facts()[0], value=value, any_case=False))
 
 
 def test_each_fact_has_a_source_in_the_reference() -> None:

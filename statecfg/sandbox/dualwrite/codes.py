@@ -26,6 +26,12 @@ WAITING = "1"
 COMPLETED = "2"
 FAILED = "3"
 
+# What a side of a link is: Finance and Operations, Dataverse. Source: reference/dual-write.md, "Environments".
+FINANCE_TYPE, DATAVERSE_TYPE = "AX", "CRM"
+
+# What RestoreTemplates is asked to do with a solution. Source: reference/dual-write.md, "Solutions".
+APPLY_SOLUTION = "2"
+
 # The actions that a map offers in each state; the member exists, its content is inferred.
 ALLOWED = {
     NONE: (START,),

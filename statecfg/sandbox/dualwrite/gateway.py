@@ -140,7 +140,7 @@ class Gateway:
         identifier = visit.query.get("identifier", "")
         host = identifier.partition(":")[0].lower()
         ours = {*_LOOPBACK, re.sub(r"^https?://|[:/].*$", "", self._urls("finance")).lower()}
-        is_host = "/" not in identifier and visit.query.get("targettype", "AX").upper() == "AX"
+        is_host = "/" not in identifier and _finance_asked(visit)
         if not tx.world.settings["gateway.linked"] or not is_host or host not in ours:
             return []
         return [shown.environment_object(link(tx), self._sides(tx))]
@@ -266,7 +266,10 @@ class Gateway:
         _linked(tx, visit.parts["cid"])
         body, force = visit.json_object(), visit.query.get("forcereset", "false").lower()
         names, environments = body.get("legalEntities"), body.get("environments")
-        if visit.query.get("targettype", "AX").upper() != "AX" or force not in ("true", "false"):
+        if not _finance_asked(visit) or force not in (
+            "true",
+            "false",
+        ):
             raise Declined(400, "targetType must be AX, and forceReset true or false.")
         if not isinstance(environments, list) or len(environments) != 2:
             raise Declined(400, "A link has two environments.")
@@ -302,6 +305,11 @@ def _project(tx: Tx, pid: str) -> Row:
         return map_by_project(tx, pid)
     except NotKnown as unknown:
         raise Declined(404, f"Project {pid} was not found.") from unknown
+
+
+def _finance_asked(visit: Visit) -> bool:
+    """Whether a request is about the side of Finance and Operations, as it is unless it says otherwise."""
+    return visit.query.get("targettype", codes.FINANCE_TYPE).upper() == codes.FINANCE_TYPE
 
 
 def _wanted(tx: Tx, action: str, detail: Mapping[str, Any]) -> Wanted:

@@ -124,7 +124,8 @@ def begin_restore(tx: Tx, uniquenames: Sequence[str]) -> str:
     """`RestoreTemplates`: ask for a solution's saved versions to be put on offer; the request's id."""
     now = tx.world.now() + timedelta(seconds=float(tx.world.settings["gateway.request_s"]))
     made = tx.insert(RESTORES, {
-        "action": "2", "state": codes.WAITING, "created": tx.world.timestamp(), "modified": tx.world.timestamp(),
+        "action": codes.APPLY_SOLUTION, "state": codes.WAITING,
+        "created": tx.world.timestamp(), "modified": tx.world.timestamp(),
         "solutions": json.dumps(list(uniquenames)), "reads": tx.world.settings["gateway.restore_reads"],
         "due": now.isoformat(), "activity": tx.world.new_guid(),
     })  # fmt: skip

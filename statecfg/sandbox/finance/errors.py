@@ -11,6 +11,7 @@ from typing import Any
 from statecfg.sandbox.wire import Answer, json_bytes
 
 GENERAL = "An error has occurred."
+ACTION_FAILED = "Exception occurred while executing action"
 INVALID_QUERY = "The query specified in the URI is not valid."
 ODATA_EXCEPTION = "Microsoft.OData.ODataException"
 OPERATION_EXCEPTION = "System.InvalidOperationException"
@@ -78,5 +79,5 @@ def write_failed(entity: str, text: str, status: int) -> WireError:
 
 def action_failed(action: str, entity: str, text: str) -> WireError:
     """An action ended with an error."""
-    message = f"Exception occurred while executing action {action} on Entity {entity}: {text}"
+    message = f"{ACTION_FAILED} {action} on Entity {entity}: {text}"
     return WireError(400, message, message)
