@@ -102,6 +102,22 @@ def test_a_write_larger_than_the_plug_in_takes_is_refused_and_nothing_of_it_is_k
     assert len(link.rows(MILESTONE)) == len(link.rows(FINANCE_MILESTONES)) == 1
 
 
+def hours_on(invoice: str) -> dict[str, object]:
+    return {**hours(), "msdyn_invoice": invoice}
+
+
+def test_live_sync_carries_only_so_many_lines_of_one_invoice_and_an_integration_job_any_number(link: Link) -> None:
+    first, second = (link.create({"name": name}, table="invoice")[0]["invoiceid"] for name in ("first", "second"))
+    link.settings(sync__invoice_lines=2)
+    link.create(hours_on(first), hours_on(first), hours_on(second), table="msdyn_actual")
+    with pytest.raises(PropagationFailed, match="more than 2 lines"):
+        link.create(*(hours_on(first) for _ in range(3)), table="msdyn_actual")
+    assert len(link.rows("msdyn_actual")) == len(link.rows(STAGING)) == 3
+    link.settings(async__maps=["actuals"])
+    link.create(*(hours_on(first) for _ in range(3)), table="msdyn_actual")
+    assert len(link.rows("msdyn_actual")) == 6
+
+
 def test_what_no_running_map_carries_may_be_of_any_size(link: Link) -> None:
     link.settings(sync__payload_bytes=1)
     link.stop()

@@ -78,6 +78,15 @@ def test_a_table_without_an_integration_key_cannot_start(link: Link) -> None:
     assert "[DIPV1003]" in link.start_error()
 
 
+def test_a_refresh_makes_a_missing_integration_key_of_the_tables_alternate_key(link: Link) -> None:
+    link.stop(CUSTOMERS)
+    with link.world.transaction() as tx:
+        tx.delete("dw.keys", "accounts")
+    assert "[DIPV1003]" in link.start_error(CUSTOMERS)
+    link.refresh(CUSTOMERS)
+    link.start(CUSTOMERS)
+
+
 def test_a_lookup_in_the_key_wants_the_field_that_it_is_expanded_to(link: Link) -> None:
     link.stop(CUSTOMERS)
     lines = [line("CUSTOMERACCOUNT", "accountnumber", 3), line("ORGANIZATIONNAME", "name", 3)]

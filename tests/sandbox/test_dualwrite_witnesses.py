@@ -228,3 +228,15 @@ def test_the_overview_tells_what_each_witness_is_found_to_say(link: Link) -> Non
     assert found()["actuals"] == {"gateway": "4", "dataverse": "4", "finance": "4"}
     link.stop()
     assert found()["milestones"] == {"gateway": "1", "dataverse": "no row", "finance": "no row"}
+
+
+def test_finance_shows_the_companies_in_scope_of_a_map_that_it_has_a_row_of(link: Link) -> None:
+    (row,) = link.witness(CONFIGURATIONS, ACTUALS)
+
+    def companies() -> list[tuple[str, str]]:
+        found = link.rows("fo.DualWriteProjectPartitionMappings", ProjectName=row["ProjectName"])
+        return [(each["ExternalCompanyName"], each["InternalCompanyName"]) for each in found]
+
+    assert companies() == [("usmf", "USMF")]
+    link.stop(ACTUALS)
+    assert companies() == []

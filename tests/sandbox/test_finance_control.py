@@ -57,6 +57,12 @@ def test_import_and_posting_are_calls(world, calls):
     assert calls.call("post", "POST", {"date": "2026-01-31"}) == {"posted": []}
 
 
+def test_no_batch_job_runs_in_maintenance_mode(world, calls):
+    world.settings["finance.maintenance"] = True
+    with pytest.raises(ControlError, match="do not run in maintenance mode"):
+        calls.call("import", "POST")
+
+
 def test_the_ledger_can_be_written_as_json(world, calls):
     carry(world)
     calls.call("business-day", "POST", {})

@@ -333,6 +333,14 @@ def test_an_unregistered_client_is_refused(fo):
     assert fo.send("GET", "/data/Companies").status == 401
 
 
+def test_in_maintenance_mode_only_administrators_get_in(fo):
+    fo.world.settings["finance.maintenance"] = True
+    assert fo.send("GET", "/data/Companies").status == 403
+    with fo.world.transaction() as tx:
+        tx.insert("fo.SecurityUserRoles", {"UserId": "statecfg", "SecurityRoleIdentifier": "-SYSADMIN-"})
+    assert fo.send("GET", "/data/Companies").status == 200
+
+
 def test_a_token_for_another_service_is_refused(fo):
     answer = fo.send("GET", "/data/Companies", token=fo.token(audience="https://dataverse"))
     assert answer.status == 401

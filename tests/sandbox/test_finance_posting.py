@@ -189,6 +189,14 @@ def test_time_is_posted_as_revenue_and_unbilled_sales_are_journalised(world):
         assert posting_types == {"CustBalance", "ProjTurnover"}
 
 
+def test_an_integration_journal_holds_so_many_lines(world):
+    carry(world)
+    with world.transaction() as tx:
+        records.create_many(tx, "msdyn_actual", [hours() for _ in range(201)])
+        assert import_from_staging(tx).journal_lines == 201
+        assert len(tx.find("fo.ProjAdvancedJournals")) == 2
+
+
 def test_a_payment_closes_the_invoice_it_names(world):
     with world.transaction() as tx:
         common = {"company": "usmf", "customer": "US-001", "document": "FTI-1", "currency": "USD", "is_project": False}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from statecfg.sandbox.dualwrite import codes, deploying
 from statecfg.sandbox.dualwrite.link import COMPANY_TABLE
 from statecfg.sandbox.dualwrite.tables import MAPS
-from statecfg.sandbox.dualwrite.witnesses import CONFIGURATIONS, RUNTIME_ROWS
+from statecfg.sandbox.dualwrite.witnesses import CONFIGURATIONS, RUNTIME_ROWS, forget_configuration
 from statecfg.sandbox.world import Tx
 
 
@@ -35,5 +35,5 @@ def reset_link(tx: Tx, companies: Iterable[str], *, force: bool) -> None:
     for row in tx.select(RUNTIME_ROWS):
         tx.delete(RUNTIME_ROWS, row[f"{RUNTIME_ROWS}id"])
     for row in tx.select(CONFIGURATIONS):
-        tx.delete(CONFIGURATIONS, row["ProjectName"])
+        forget_configuration(tx, row["ProjectName"])
     tx.world.settings["gateway.unlinked_companies"] = sorted(known - wanted)

@@ -17,7 +17,7 @@ from statecfg.sandbox.dualwrite.bring import Bringer
 from statecfg.sandbox.dualwrite.carry import Carrier, FinanceWriter, Target
 from statecfg.sandbox.dualwrite.kept import kept, unkept
 from statecfg.sandbox.dualwrite.mapping import TaskMapping, mapping_from
-from statecfg.sandbox.dualwrite.payload import refuse_beyond_payload
+from statecfg.sandbox.dualwrite.payload import refuse_beyond_lines, refuse_beyond_payload
 from statecfg.sandbox.dualwrite.tables import BACKLOG, CATCH_UP_ERRORS, DEPLOYMENTS, KEYS, QUEUE
 from statecfg.sandbox.hooks import CREATE, DELETE, Pair, PropagationFailed
 from statecfg.sandbox.world import Row, Tx, World
@@ -96,6 +96,7 @@ class Runtime:
         elif is_asynchronous(tx, deployment["map"]) or deployment["mode"] == JOB_ONLY:
             self._log(tx, deployment, operation, rows)
         else:
+            refuse_beyond_lines(tx, deployment["source_table"], rows)
             carrier = Carrier(tx, target_of(tx, deployment, mapping), self._write)
             for row in rows:
                 carrier.carry(operation, row or {})

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from statecfg.sandbox.dualwrite.mapping import TaskMapping, mapping_from
 from statecfg.sandbox.dualwrite.runtime import has_table
-from statecfg.sandbox.dualwrite.tables import SCHEMAS, TEMPLATES
+from statecfg.sandbox.dualwrite.tables import KEYS, SCHEMAS, TEMPLATES
 from statecfg.sandbox.finance import catalog as finance
 from statecfg.sandbox.world import Row, Tx
 
@@ -50,6 +50,17 @@ def refresh(tx: Tx, described: Row, *, without: Iterable[str] = ()) -> None:
         tx.insert(SCHEMAS, {"map": described["map"], **row})
     else:
         tx.update(SCHEMAS, described["map"], row)
+    _regenerate_key(tx, described)
+
+
+def _regenerate_key(tx: Tx, described: Row) -> None:
+    """An integration key that is missing is made of the table's first alternate key; one that is there stays."""
+    table, entity_set = described["source_table"], described["entity_set"]
+    if tx.get(KEYS, entity_set) is not None or not has_table(tx.world, table):
+        return
+    alternate = tx.world.shape(table).table.alternate_keys
+    if alternate:
+        tx.insert(KEYS, {"entity_set": entity_set, "fields": json.dumps(alternate[0].columns), "customized": False})
 
 
 def cached(tx: Tx, map_name: str) -> tuple[frozenset[str], frozenset[str]] | None:

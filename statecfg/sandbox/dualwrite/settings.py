@@ -51,6 +51,7 @@ _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("sync.finance_records", 1000, "records that one F&O transaction may carry to Dataverse"),
     ("sync.finance_deletes", True, "whether a row deleted in F&O is deleted in Dataverse, where its key is carried"),
     ("sync.payload_bytes", 116_850_000, "bytes that the rows of one Dataverse write may come to"),
+    ("sync.invoice_lines", 1000, "lines of one invoice that live sync carries; an integration job carries any number"),
     ("async.maps", [], "maps in an asynchronous integration job, by name"),
     ("async.shows_mode", True, "whether such a map has a row with AsyncMode in F&O whatever its directions"),
     ("async.survives_stop", False, "whether the job goes on taking changes after its map was stopped"),

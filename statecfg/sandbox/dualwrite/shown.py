@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from statecfg.sandbox.dualwrite import codes
+from statecfg.sandbox.dualwrite.codes import DATAVERSE_TYPE, FINANCE_TYPE
 from statecfg.sandbox.dualwrite.link import companies
 from statecfg.sandbox.dualwrite.mapping import mapping_from, task_members
-from statecfg.sandbox.dualwrite.runtime import has_table, key_of
+from statecfg.sandbox.dualwrite.runtime import has_table
 from statecfg.sandbox.dualwrite.schemas import cached
 from statecfg.sandbox.dualwrite.settings import GATEWAY
-from statecfg.sandbox.dualwrite.tables import MAPS, REQUESTS, SYNC_RUNS, TEMPLATES
+from statecfg.sandbox.dualwrite.tables import KEYS, MAPS, REQUESTS, SYNC_RUNS, TEMPLATES
 from statecfg.sandbox.dualwrite.versions import templates
 from statecfg.sandbox.dualwrite.witnesses import said
 from statecfg.sandbox.tables import Column
@@ -25,6 +26,20 @@ from statecfg.sandbox.world import Row, Tx
 
 REQUESTS_SHOWN = 50
 _MEMBERS = ("majorRevision", "minorRevision")
+# Source: reference/dual-write.md, "Initial sync details".
+_RUN = (
+    "responseId", "displayName", "projectName", "legalEntityName", "legalEntityId", "schedule", "submittedOn",
+    "executionStatus", "lastExecutionStatusChangeOn", "taskExecutionStatuses", "runtimeMappingExecutionRequestName",
+    "isDataManagementProject", "dataManagementOperation", "tenant", "initialSyncRequestId", "id", "upsertCount",
+    "errorCount", "owner", "createdDateTime", "tags",
+)  # fmt: skip
+_LEG = (
+    "displayName", "status", "details", "exportStatus", "exportDetails", "exportJob", "exportStarted",
+    "exportFinished", "exportRecordCount", "exportRecordErrorCount", "exportNewVersionToken", "exportRangeInfo",
+    "importStatus", "importDetails", "importJob", "importStarted", "importFinished", "importRecordsInsertedCount",
+    "importRecordsUpdatedCount", "importRecordsErrorCount", "exportErrors", "exportUri", "importErrors",
+    "importErrorUri",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,7 @@ class Sides:
 def environment_object(link: Mapping[str, Any], sides: Sides) -> dict[str, Any]:
     """The link as Environments gives it."""
     return {
-        "cid": link["cid"], "cname": link["cname"], "targetType": "AX", "displayName": sides.finance,
+        "cid": link["cid"], "cname": link["cname"], "targetType": FINANCE_TYPE, "displayName": sides.finance,
         "detail": {"isSolutionAware": True}, "powerAppsEnvironment": link["environment"],
     }  # fmt: skip
 
@@ -59,11 +74,11 @@ def map_object(tx: Tx, described: Row) -> dict[str, Any]:
     by_label = tx.world.settings["gateway.left_name"] == "label"
     return {
         "leftEntity": {
-            "targetType": "AX", "displayName": described["label"],
+            "targetType": FINANCE_TYPE, "displayName": described["label"],
             "name": described["label"] if by_label else described["finance_set"] or described["label"],
         },
         "rightEntity": {
-            "targetType": "CRM", "name": described["entity_set"], "displayName": described["described"],
+            "targetType": DATAVERSE_TYPE, "name": described["entity_set"], "displayName": described["described"],
         },
         "detail": {
             "tid": tidings.template, "tName": described["tname"], "tags": [],
@@ -117,7 +132,7 @@ def project_object(tx: Tx, described: Row, link: Mapping[str, Any], sides: Sides
             environment(tx, link, sides, [described], finance=True),
             environment(tx, link, sides, [described], finance=False),
         ],
-        "targetTypeList": ["AX", "CRM"], "entityMappingTasks": tasks, "validationIssues": [],
+        "targetTypeList": [FINANCE_TYPE, DATAVERSE_TYPE], "entityMappingTasks": tasks, "validationIssues": [],
         "projectState": said(tx, GATEWAY, described["map"]).state, "isPQOnlineFlow": False, "maxCrmIo": None,
         "useCrmOdataExport": False, "createImportErrorFile": False, "autoRetryFailedImportRecords": False,
         "templateIdentifier": _identifier(template), "isDataManagementProject": True,
@@ -144,7 +159,7 @@ def connection_set(tx: Tx, link: Mapping[str, Any], sides: Sides) -> dict[str, A
             sides.finance: environment(tx, link, sides, maps, finance=True),
             sides.dataverse: environment(tx, link, sides, maps, finance=False),
         },
-        "targetTypeList": ["AX", "CRM"],
+        "targetTypeList": [FINANCE_TYPE, DATAVERSE_TYPE],
         "dataPartitionMappings": [
             {
                 "firstPartitionEnvName": sides.finance, "firstPartition": pair["left"]["id"],
@@ -172,7 +187,7 @@ def environment(tx: Tx, link: Mapping[str, Any], sides: Sides, maps: Iterable[Ro
     url = sides.finance_url if finance else sides.dataverse_url
     seen: dict[str, Row] = {(m["label"] if finance else m["entity_set"]): m for m in maps}
     return {
-        "name": name, "connectionSetName": link["cname"], "targetType": "AX" if finance else "CRM",
+        "name": name, "connectionSetName": link["cname"], "targetType": FINANCE_TYPE if finance else DATAVERSE_TYPE,
         "sharedEnums": [], "schemas": [s for m in seen.values() for s in _schema(tx, m, finance=finance)],
         "connectionDisplayName": name, "environmentDisplayName": name, "metadataUrl": None,
         "environmentInfo": None, "powerAppsEnvironment": link["environment"], "directUrl": url,
@@ -190,15 +205,21 @@ def initial_sync_object(tx: Tx, described: Row) -> dict[str, Any]:
 
 
 def _run_object(described: Row, run: Row) -> dict[str, Any]:
+    """One run with every member that is known; what this sandbox has nothing for is empty."""
     errors = [{"recordId": None, "sourceField": None, "errorMessage": text} for text in json.loads(run["details"])]
-    leg = {
-        "displayName": described["tname"], "status": run["status"], "exportRecordCount": run["upserts"] + run["errors"],
-        "importRecordsUpdatedCount": run["upserts"], "importRecordsErrorCount": run["errors"], "importErrors": errors,
+    imported = {"importStatus": run["status"], "importFinished": run["at"], "importErrors": errors}
+    leg = dict.fromkeys(_LEG) | imported | {
+        "displayName": described["tname"], "status": run["status"], "exportStatus": run["status"],
+        "exportStarted": run["at"], "exportFinished": run["at"], "exportErrors": [],
+        "exportRecordCount": run["upserts"] + run["errors"], "exportRecordErrorCount": 0,
+        "importRecordsInsertedCount": 0, "importRecordsUpdatedCount": run["upserts"],
+        "importRecordsErrorCount": run["errors"],
     }  # fmt: skip
-    return {
+    return dict.fromkeys(_RUN) | {
         "responseId": run["request"], "displayName": described["tname"], "projectName": described["project"],
-        "submittedOn": run["at"], "executionStatus": run["status"], "initialSyncRequestId": run["request"],
-        "upsertCount": run["upserts"], "errorCount": run["errors"], "tags": [],
+        "submittedOn": run["at"], "executionStatus": run["status"], "lastExecutionStatusChangeOn": run["at"],
+        "initialSyncRequestId": run["request"], "id": run["request"], "createdDateTime": run["at"],
+        "isDataManagementProject": True, "upsertCount": run["upserts"], "errorCount": run["errors"], "tags": [],
         "taskExecutionStatuses": [{"name": "001", "status": run["status"], "isRunning": False, "legs": [leg]}],
     }  # fmt: skip
 
@@ -222,7 +243,8 @@ def _schema(tx: Tx, described: Row, *, finance: bool) -> Iterator[dict[str, Any]
     columns = _columns(tx, described, finance=finance)
     fields = [_field(field, columns.get(field)) for field in sorted(known[0] if finance else known[1])]
     yield {
-        "targetType": "AX" if finance else "CRM", "refreshState": None, "name": name, "displayName": name,
+        "targetType": FINANCE_TYPE if finance else DATAVERSE_TYPE, "refreshState": None,
+        "name": name, "displayName": name,
         "fields": fields, "keys": [] if finance else _keys(tx, described), "tenant": None,
         "primaryCompanyContextField": "DATAAREAID" if finance else None, "authorizedUsers": [], "id": None,
         "owner": None, "tags": [], "singletonName": described["source_table"], "companyContextFields": [],
@@ -253,10 +275,11 @@ def _field(name: str, column: Column | None) -> dict[str, Any]:
 
 
 def _keys(tx: Tx, described: Row) -> list[dict[str, Any]]:
-    key = key_of(tx, described["entity_set"])
-    if not key:
+    key = tx.get(KEYS, described["entity_set"])
+    if key is None:
         return []
     return [{
-        "name": "userKeys", "displayName": "Integration key", "fields": list(key), "isIntegrationKey": True,
-        "isPrimaryKey": False, "isCustomized": False, "isHardcoded": False, "message": None,
+        "name": "userKeys", "displayName": "Integration key", "fields": json.loads(key["fields"]),
+        "isIntegrationKey": True, "isPrimaryKey": False, "isCustomized": bool(key["customized"]),
+        "isHardcoded": False, "message": None,
     }]  # fmt: skip

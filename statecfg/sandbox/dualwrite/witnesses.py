@@ -16,14 +16,17 @@ from typing import Any
 
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.dualwrite import codes
+from statecfg.sandbox.dualwrite.link import companies
 from statecfg.sandbox.dualwrite.mapping import TaskMapping, line_members, mapping_from
 from statecfg.sandbox.dualwrite.runtime import is_asynchronous, key_of
 from statecfg.sandbox.dualwrite.settings import DATAVERSE, FINANCE, GATEWAY, WITNESSES
 from statecfg.sandbox.dualwrite.tables import MAPS, TEMPLATES, TIDINGS, TOLD
+from statecfg.sandbox.finance.catalog import COMPANY
 from statecfg.sandbox.world import Row, Tx
 
 RUNTIME_ROWS = "msdyn_dualwriteruntimeconfig"
 CONFIGURATIONS = "fo.DualWriteProjectConfigurations"
+PARTITIONS = "fo.DualWriteProjectPartitionMappings"
 SILENT = "no row"
 
 # Environment types in the runtime rows; inferred. Source: reference/dual-write.md, "Run-time rows in Dataverse".
@@ -31,6 +34,7 @@ _DATAVERSE_TYPE = 1
 _FINANCE_TYPE = 3
 _PRESENT = frozenset({codes.RUNNING, codes.PAUSED, codes.CATCH_UP})
 _STATUS = {codes.RUNNING: "Enabled", codes.PAUSED: "Queueing", codes.CATCH_UP: "Queueing"}
+_PARTITION_KEY = ("ProjectName", "ExternalCompanyName", "InternalCompanyName")
 _LIES = {"running": codes.RUNNING, "stopped": codes.STOPPED, "paused": codes.PAUSED}
 
 
@@ -174,14 +178,30 @@ def _runtime_members(tx: Tx, described: Row, tidings: Tidings, mapping: TaskMapp
 
 def _write_configuration(tx: Tx, described: Row, tidings: Tidings) -> None:
     """F&O's own row: only of maps that carry out of F&O, or that run in an integration job, and only while they run."""
-    if tx.get(CONFIGURATIONS, described["project"]) is not None:
-        tx.delete(CONFIGURATIONS, described["project"])
+    forget_configuration(tx, described["project"])
     if tidings.state not in _PRESENT or not tidings.mapping:
         return
     mapping = mapping_from(tidings.mapping)
     in_job = is_asynchronous(tx, described["map"])
     if mapping.to_dataverse or (in_job and tx.world.settings["async.shows_mode"]):
         tx.insert(CONFIGURATIONS, _configuration(tx, described, tidings.state, mapping, in_job=in_job))
+        _write_partitions(tx, described["project"], mapping)
+
+
+def forget_configuration(tx: Tx, project: str) -> None:
+    """Delete F&O's row of a map, and its companies."""
+    if tx.get(CONFIGURATIONS, project) is not None:
+        tx.delete(CONFIGURATIONS, project)
+    for row in tx.find(PARTITIONS, ProjectName=project):
+        tx.delete(PARTITIONS, tuple(row[name] for name in _PARTITION_KEY))
+
+
+def _write_partitions(tx: Tx, project: str, mapping: TaskMapping) -> None:
+    """The companies in scope of a map that carries companies."""
+    if any(line.finance.upper() == COMPANY.upper() for line in mapping.lines):
+        for code, row in sorted(companies(tx).items()):
+            names = (project, row["cdm_companycode"], code.upper())
+            tx.insert(PARTITIONS, dict(zip(_PARTITION_KEY, names, strict=True)))
 
 
 def _configuration(tx: Tx, described: Row, state: str, mapping: TaskMapping, *, in_job: bool) -> dict[str, Any]:

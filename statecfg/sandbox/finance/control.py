@@ -33,7 +33,9 @@ def register(control: Control, world: World) -> None:
 
 
 def _import(world: World) -> Any:
-    """Import from staging."""
+    """Import from staging, which is a batch job."""
+    if world.settings.get("finance.maintenance"):
+        raise ControlError("batch jobs do not run in maintenance mode", 409)
     with _refusals(), world.transaction() as tx:
         return import_from_staging(tx).shown()
 

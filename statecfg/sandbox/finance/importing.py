@@ -19,6 +19,8 @@ from statecfg.sandbox.world import Row, Tx
 
 STAGING = table_of(writes.STAGING)
 BILLED = "BilledSales"
+# Lines of an integration journal. Source: reference/project-operations.md, 7.3.
+JOURNAL_LINES = 200
 HEADER, READY, POSTED = "Header", "Ready", "Posted"
 
 
@@ -109,13 +111,18 @@ def on_account_of(tx: Tx, staged: Row) -> Row | None:
 
 
 def _journalise(tx: Tx) -> int:
-    """Put costs and unbilled sales into one integration journal a company; the number of lines."""
+    """Put costs and unbilled sales into the integration journals of their companies; the number of lines."""
     waiting = [row for row in tx.find(STAGING, IsJournalized="No") if row["TransactionType"] not in (BILLED, "Tax")]
     for company in sorted({row[COMPANY] for row in waiting}):
         rows = [row for row in waiting if row[COMPANY] == company]
-        number = f"{company.upper()}-IJ{tx.next_number('fo.integrationjournal/' + company):06d}"
-        journal = {COMPANY: company, "ProjAdvancedJournalId": number, "Description": "Project Operations integration"}
-        writes.create(tx, "ProjAdvancedJournals", journal)
+        for _ in range(0, len(rows), JOURNAL_LINES):
+            _journal(tx, company)
         for row in rows:
             writes.change(tx, writes.STAGING, row, {"IsJournalized": "Yes"})
     return len(waiting)
+
+
+def _journal(tx: Tx, company: str) -> None:
+    number = f"{company.upper()}-IJ{tx.next_number('fo.integrationjournal/' + company):06d}"
+    journal = {COMPANY: company, "ProjAdvancedJournalId": number, "Description": "Project Operations integration"}
+    writes.create(tx, "ProjAdvancedJournals", journal)

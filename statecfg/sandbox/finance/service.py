@@ -27,8 +27,12 @@ _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("finance.unregistered_status", 401, "answer to a client that isn't in SysAADClients: 401 or 403"),
     ("finance.refusal_status", 400, "status where a rule refuses a row: 400 or 500"),
     ("finance.people", "Admin", "user that people work as who are no SystemUsers row themselves; empty: none"),
+    ("finance.maintenance", False, "maintenance mode: only administrators get in, and no batch job runs"),
     ("finance.user_companies", {}, "companies that a user sees, by user id; without an entry: all"),
 )
+
+
+ADMINISTRATOR = "-SYSADMIN-"
 
 
 def declare_settings(world: World) -> None:
@@ -80,9 +84,18 @@ class Finance:
         if row is None or not row["Enabled"]:
             status = int(self._world.settings["finance.unregistered_status"])
             raise WireError(status, f"The client {caller.client_id} is not registered, or its user is disabled.")
+        if self._world.settings["finance.maintenance"]:
+            self._refuse_but_administrators(row["UserID"])
         companies = self._world.settings["finance.user_companies"].get(row["UserID"])
         in_sight = None if companies is None else tuple(str(company).lower() for company in companies)
         return Signed(row["UserID"], row["Company"], in_sight)
+
+    def _refuse_but_administrators(self, user: str) -> None:
+        """Raises WireError; the status is inferred. Source: reference/finance-and-operations.md, 11."""
+        with self._world.reading() as tx:
+            roles = tx.find(table_of("SecurityUserRoles"), UserId=user)
+        if not any(role["SecurityRoleIdentifier"] == ADMINISTRATOR for role in roles):
+            raise WireError(403, "The environment is in maintenance mode; only administrators can sign in.")
 
     def _routed(self, request: Request, signed: Signed) -> Answer:
         root, _, rest = request.path.lstrip("/").partition("/")
