@@ -18,6 +18,7 @@ Listener = Callable[["Tx", str, str, Sequence[Pair]], None]
 Guard = Callable[["Tx", Row | None, Mapping[str, Any] | None], None]
 Divider = Callable[["Tx", Sequence[Mapping[str, Any]]], tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]]
 Watcher = Callable[[str, str, str], None]
+Aftermath = Callable[[str, str, str, int], None]
 
 CREATE = "create"
 UPDATE = "update"
@@ -45,6 +46,10 @@ class Refused(Exception):
         self.status = status
 
 
+class Abandoned(Exception):
+    """A watcher lets go of a request whose sender is gone: no further handling, and no answer."""
+
+
 class Hooks:
     """The listeners and guards of one world."""
 
@@ -53,6 +58,7 @@ class Hooks:
         self._guards: dict[tuple[str, str], list[Guard]] = {}
         self._dividers: dict[str, Divider] = {}
         self._watchers: list[Watcher] = []
+        self._after: list[Aftermath] = []
 
     def on_changes(self, listener: Listener) -> None:
         """Have `listener(tx, table, operation, pairs)` called after each write; pairs are (before, after)."""
@@ -80,13 +86,28 @@ class Hooks:
         return divider(tx, rows) if divider else (rows, ())
 
     def on_request(self, watcher: Watcher) -> None:
-        """Have `watcher(service, method, path)` called before any service handles a request, outside transactions."""
+        """Have `watcher(service, method, path)` called before any service handles a request, outside transactions.
+
+        A watcher may raise Abandoned, here and in `on_handled`.
+        """
         self._watchers.append(watcher)
 
     def before_request(self, service: str, method: str, path: str) -> None:
         """Tell every watcher of a request that is about to be handled; what lags or falls due catches up now."""
         for watcher in self._watchers:
             watcher(service, method, path)
+
+    def on_handled(self, watcher: Aftermath) -> None:
+        """Have `watcher(service, method, path, status)` called when a request was handled.
+
+        What it wrote is committed then, and nothing of its answer is sent.
+        """
+        self._after.append(watcher)
+
+    def after_request(self, service: str, method: str, path: str, status: int) -> None:
+        """Tell every watcher of a request that was handled."""
+        for watcher in self._after:
+            watcher(service, method, path, status)
 
     def guard(self, tx: Tx, table: str, operation: str, before: Row | None, changes: Row | None) -> None:
         """Let every guard of this write speak; before is None for a create, changes None for a delete."""

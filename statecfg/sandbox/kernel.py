@@ -14,6 +14,7 @@ from typing import Any
 
 from statecfg.sandbox.control import PREFIX, Call, Control, ControlError
 from statecfg.sandbox.faults import Fault
+from statecfg.sandbox.hooks import Abandoned
 from statecfg.sandbox.requestlog import RequestLog
 from statecfg.sandbox.wire import Answer, Request, Service, json_bytes
 from statecfg.sandbox.world import World
@@ -116,7 +117,10 @@ class Kernel:
             early = self._before(request, fault)
             if early is not None:
                 return early
-        outcome = Outcome(self._answer(request))
+        try:
+            outcome = Outcome(self._answer(request))
+        except Abandoned:
+            return Outcome(Answer(0), DROPPED)
         for fault in arrival.of("after"):
             outcome = self._after(request, fault, outcome)
         return outcome
@@ -125,7 +129,11 @@ class Kernel:
         service = self.services[request.service]
         try:
             self.world.hooks.before_request(request.service, request.method, request.target)
-            return service.answer(request)
+            answer = service.answer(request)
+            self.world.hooks.after_request(request.service, request.method, request.target, answer.status)
+            return answer
+        except Abandoned:
+            raise
         except Exception:
             # A defect of the sandbox: kept, so that tests can demand that there was none.
             trace = f"{request.method} {request.target}\n{traceback.format_exc()}"
@@ -167,7 +175,7 @@ class Kernel:
         headers = dict(answer.headers)
         if "retry_after" in details:
             headers["Retry-After"] = str(details["retry_after"])
-        body = details.get("body")
+        body = details.get("answer")
         if isinstance(body, str):
             return replace(answer, headers={**headers, "Content-Type": "text/html"}, body=body.encode())
         return replace(answer, headers=headers, body=json_bytes(body) if body is not None else answer.body)

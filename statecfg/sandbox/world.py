@@ -336,6 +336,11 @@ class World:
         """Every defined table by name."""
         return {name: shape.table for name, shape in self._shapes.items()}
 
+    @property
+    def writes(self) -> int:
+        """Rows written so far, those that were rolled back too: as long as it stays, nothing has changed."""
+        return self._connection.total_changes
+
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """The only writer of the world; committed at the end, rolled back on any exception. It doesn't nest."""
@@ -387,6 +392,14 @@ class World:
         with self._lock:
             self._connection.backup(kept)
         self._snapshots[name] = kept
+
+    def kept(self, name: str) -> sqlite3.Connection:
+        """The store that holds a kept state, to be read only. Raises KeyError."""
+        return self._snapshots[name]
+
+    def forget(self, name: str) -> None:
+        """Keep a state no longer. Raises KeyError."""
+        self._snapshots.pop(name).close()
 
     def restore(self, name: str) -> None:
         """Go back to a kept state. Raises KeyError."""

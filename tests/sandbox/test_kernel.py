@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from statecfg.sandbox.certificates import certificates
+from statecfg.sandbox.hooks import Abandoned
 from statecfg.sandbox.kernel import Kernel
 from statecfg.sandbox.listeners import Listeners, bound_sockets
 from statecfg.sandbox.wire import Answer, Request, json_answer
@@ -127,6 +128,16 @@ def test_a_status_fault_hits_the_asked_occurrence_only(place: Place) -> None:
     assert answers[1].headers["Retry-After"] == "7"
 
 
+def test_a_status_fault_answers_any_body_even_after_the_handling(place: Place) -> None:
+    wanted = {"effect": "status", "status": 502, "phase": "after", "answer": "<html>bad gateway</html>"}
+    place.control("POST", "faults", wanted)
+    before = place.echo.handled
+    answer = place.get("/")
+    assert (answer.status_code, answer.text) == (502, "<html>bad gateway</html>")
+    assert answer.headers["Content-Type"] == "text/html"
+    assert place.echo.handled == before + 1
+
+
 def test_a_dropped_request_is_a_closed_connection_and_was_not_handled(place: Place) -> None:
     place.control("POST", "faults", {"effect": "drop", "occurrence": 1})
     before = place.echo.handled
@@ -142,6 +153,29 @@ def test_a_lost_answer_was_handled(place: Place) -> None:
     with pytest.raises(requests.ConnectionError):
         place.get("/")
     assert place.echo.handled == before + 1
+
+
+@pytest.mark.parametrize(("moment", "handled"), [("before", 0), ("after", 1)])
+def test_a_watcher_hears_of_a_request_before_and_after_it_is_handled_and_may_let_go_of_it(
+    place: Place, moment: str, handled: int
+) -> None:
+    heard: list[tuple[str, int]] = []
+
+    def hear(when: str, path: str, status: int = 0) -> None:
+        if path == f"/{moment}":
+            heard.append((when, status))
+            if when == moment:
+                raise Abandoned
+
+    place.kernel.world.hooks.on_request(lambda service, method, path: hear("before", path))
+    place.kernel.world.hooks.on_handled(lambda service, method, path, status: hear("after", path, status))
+    before = place.echo.handled
+    with pytest.raises(requests.ConnectionError):
+        place.get(f"/{moment}")
+    assert place.echo.handled == before + handled
+    assert heard == [("before", 0), ("after", 200)][: handled + 1]
+    assert [entry["status"] for entry in place.kernel.log.entries()] == [0]
+    assert place.kernel.crashes == []
 
 
 def test_a_truncated_answer_ends_early(place: Place) -> None:

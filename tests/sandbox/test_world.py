@@ -203,6 +203,20 @@ def test_a_snapshot_brings_rows_numbers_and_settings_back(world: World) -> None:
         world.restore("never")
 
 
+def test_a_kept_state_can_be_looked_at_until_it_is_forgotten(world: World) -> None:
+    with world.transaction() as tx:
+        tx.insert("thing", {"name": "A"})
+    world.snapshot("then")
+    writes = world.writes
+    with world.transaction() as tx:
+        tx.insert("thing", {"name": "B"})
+    assert world.kept("then").execute("select name from thing").fetchall() == [("A",)]
+    assert world.writes > writes
+    world.forget("then")
+    with pytest.raises(KeyError):
+        world.restore("then")
+
+
 def test_a_refused_row_is_chosen_by_what_it_holds(world: World) -> None:
     world.faults.add({"effect": "refuse_row", "table": "thing", "contains": "BAD", "message": "no", "occurrence": 1})
     with world.transaction() as tx:
