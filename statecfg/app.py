@@ -19,6 +19,7 @@ from typing import Any
 
 from statecfg import __version__, registry
 from statecfg.clients.connect import Clients, connect
+from statecfg.clients.redaction import Redaction
 from statecfg.engine import admission, drifting, planfile, resuming, run
 from statecfg.engine.attesting import Answers, Ask
 from statecfg.engine.interrupting import Stop, listening
@@ -38,6 +39,7 @@ from statecfg.model.results import ApplyResult, DriftReport, RunSummary, Saved, 
 from statecfg.resources.map.kind import Maps
 from statecfg.resources.statuses import map_statuses, phase_statuses
 from statecfg.scenes import Stage, declared_phase, now
+from statecfg.showing import presentable_plan, without_secrets
 
 EXPIRES_AFTER = timedelta(hours=4)
 NOT_YET_PROVED = (
@@ -64,11 +66,8 @@ def history(state_dir: Path, run: str | None) -> tuple[RunSummary, ...]:
     path = state_dir / "journal.sqlite"
     if not path.exists():
         return ()
-    journal = Journal(path)
-    try:
+    with closing(Journal(path)) as journal:
         return tuple(summary for summary in journal.runs() if run is None or summary.run == run)
-    finally:
-        journal.close()
 
 
 def schemas() -> Mapping[str, Any]:
@@ -92,6 +91,7 @@ class App:
     stop: Stop = field(default_factory=Stop)
     tell: Callable[[str], None] = lambda text: print(text, file=sys.stderr)
     cache_dir: Path | None = None
+    redaction: Redaction = field(default_factory=Redaction)
     _clients: Clients | None = None
     _project: Project | None = None
 
@@ -118,11 +118,19 @@ class App:
             self._clients = connect(
                 self.project.environment,
                 tell=self.tell,
-                emit=self.emit,
+                emit=self._say,
                 cache_dir=self.cache_dir,
+                redaction=self.redaction,
                 sleep=self.stop.sleep,
             )
         return self._clients
+
+    def clean(self, text: str) -> str:
+        """The text without any secret: for what leaves the program past the verbs, such as a trace of a crash."""
+        return self.redaction.clean(text)
+
+    def _say(self, event: Event) -> None:
+        self.emit(self.redaction.cleaned(event))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -130,10 +138,12 @@ class App:
             self._clients.close()
             self._clients = None
 
+    @without_secrets
     def validate(self) -> ValidationReport:
         """What the files alone show, of one environment or of every one in the inventory."""
         return validation_report(*self._folders, limit=self.options.limit, **self._vocabulary)
 
+    @without_secrets
     def plan(
         self, phase: str, *, out: Path | None = None, reopen: str | None = None, from_run: Path | None = None
     ) -> Plan:
@@ -150,7 +160,7 @@ class App:
         seen = run.observe(scene)
         plan = run.make_plan(scene, self._header(scene, reopen), seen, reopened=bool(reopen))
         reads = {**plan.reads, "seconds": round(time.monotonic() - start, 1), "requests": self.clients.transport.count}
-        return replace(plan, reads=reads)
+        return presentable_plan(replace(plan, reads=reads), self.redaction)
 
     def _header(self, scene: Scene, reopen: str | None) -> Header:
         made_at = datetime.now(UTC)
@@ -173,6 +183,7 @@ class App:
         following = self.project.states.phases.get(phase.next)
         return following.description.rstrip(".") if following else ""
 
+    @without_secrets
     def apply(
         self,
         target: str | Path,
@@ -220,6 +231,7 @@ class App:
         self.saved = Saved(str(given or path), sha256)
         return kept
 
+    @without_secrets
     def resume(
         self,
         identifier: str | None = None,
@@ -307,11 +319,13 @@ class App:
         admission.verify(plan, path, sha256, approved=digest, used=used, now=now())
         admission.same_inputs(plan, self.project.digests, path)
 
+    @without_secrets
     def lock(self) -> Lease | None:
         """Who is at work in this environment; None if nobody is."""
         stage = self._stage
         return stage.lease(stage.identity()).read()
 
+    @without_secrets
     def release(self, identifier: str) -> Lease:
         """Remove the lock of a run that is gone for good. Raises Locked if it is another's, or there is none."""
         stage = self._stage
@@ -323,6 +337,7 @@ class App:
         store.delete(held.tag)
         return held
 
+    @without_secrets
     def drift(self, phase: str | None = None) -> DriftReport:
         """What is no longer as it was left, by Dataverse and F&O alone."""
         stage = self._stage
@@ -347,6 +362,7 @@ class App:
         begun = [name for name in chain if book.current and name in book.current.begun]
         return begun[-1] if begun else chain[-1]
 
+    @without_secrets
     def status(self) -> StatusReport:
         """Where we are: phases, maps by all witnesses, the last run."""
         chain = self.project.states.chain()
@@ -374,11 +390,11 @@ class App:
     @property
     def _stage(self) -> Stage:
         waits = self.project.environment.waits
-        waiting = Waiting(Pace(waits.first_look_s, waits.longest_look_s), emit=self.emit, stopping=self.stop)
+        waiting = Waiting(Pace(waits.first_look_s, waits.longest_look_s), emit=self._say, stopping=self.stop)
         return Stage(self.project, self.clients, self._directory, waiting, self.disabled)
 
     def _journal(self) -> AbstractContextManager[Journal]:
-        return closing(Journal(self.options.state_dir / "journal.sqlite"))
+        return closing(Journal(self.options.state_dir / "journal.sqlite", self.redaction.cleaned))
 
     def _next(self, phase: Phase, order: Order, outcome: Outcome, done: bool) -> str:
         limit = f" -l {self.options.limit}" if self.options.limit else ""

@@ -82,6 +82,9 @@ class Application(Protocol):
     def status(self) -> StatusReport:
         """Where we are."""
 
+    def clean(self, text: str) -> str:
+        """The text without any secret that the application knows."""
+
 
 def _open(options: Options, emit: Emit) -> Application:
     from statecfg.app import open as opened

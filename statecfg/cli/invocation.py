@@ -34,7 +34,9 @@ class Call:
 
     def application(self) -> Application:
         """The project, opened. Raises DeclarationError if its files are wrong, UsageError if none was named."""
-        return self.surroundings.open(options(**self.project), self.output.listener())
+        application = self.surroundings.open(options(**self.project), self.output.listener())
+        self.output.clean = application.clean
+        return application
 
     def history(self, run: str | None = None) -> tuple[RunSummary, ...]:
         """The runs recorded here, newest first, of the environment that was named, if one was; or one run in full."""

@@ -22,7 +22,11 @@ Format = Literal["text", "json", "events", "junit", "sarif"]
 
 @dataclass(slots=True)
 class Output:
-    """One command's streams. close: takes a progress bar off the screen before something else is written."""
+    """One command's streams.
+
+    close: takes a progress bar off the screen before something else is written. clean: takes secrets out of an error
+    that nobody foresaw; the application's own, once there is one.
+    """
 
     command: str = ""
     form: Format = "text"
@@ -30,6 +34,7 @@ class Output:
     quiet: bool = False
     no_color: bool = False
     close: Callable[[], None] = lambda: None
+    clean: Callable[[str], str] = str
 
     def listener(self) -> Emit:
         """An Emit for this command: the event stream on stdout, or progress on stderr."""
@@ -125,9 +130,9 @@ class Output:
         """An error that nobody foresaw: one line and a hint; with -v how it came about, on stderr."""
         do = "run it again with -v for the details, and report them; what is done is kept"
         if self.verbosity:
-            traceback.print_exception(error, file=sys.stderr)
+            sys.stderr.write(self.clean("".join(traceback.format_exception(error))))
             do = "report the lines above; what is done is kept"
-        self.plain_error("Unexpected", f"unexpected {type(error).__name__}: {error}", do, code)
+        self.plain_error("Unexpected", self.clean(f"unexpected {type(error).__name__}: {error}"), do, code)
 
     def _failed(self, document: Mapping[str, Any], code: int) -> None:
         if self.form == "events":

@@ -24,6 +24,7 @@ from statecfg.model.errors import (
 )
 
 LONGEST_MESSAGE = 600
+LONGEST_TEXT = 64 * 1024
 
 SERVICES: Mapping[str, str] = {
     "dataverse": "Dataverse",
@@ -89,7 +90,7 @@ def error_of(refusal: Refusal, redaction: Redaction) -> ApiError:
         do=advice(kind, refusal.service),
         status=refusal.status,
         code=presentable(code, redaction),
-        request_id=request_id(refusal.headers),
+        request_id=presentable(request_id(refusal.headers), redaction)[:100],
         sent=kind is Unavailable,
     )
 
@@ -125,12 +126,13 @@ def place(method: str, url: str) -> str:
 
 def request_id(headers: Mapping[str, str]) -> str:
     """The id by which the service's own logs name the request, or ""."""
-    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), "")[:100]
+    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), "")
 
 
 def presentable(text: str, redaction: Redaction) -> str:
     """A service's words on one line: no secrets, no control characters, cut."""
-    cleaned = redaction.clean(text[: 4 * LONGEST_MESSAGE])
+    # Cleaned before it is cut: half a secret can't be recognised any more.
+    cleaned = redaction.clean(text[:LONGEST_TEXT])
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in cleaned).split())
     return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 3] + "..."
 
@@ -158,7 +160,7 @@ def _said(body: bytes) -> tuple[str, str]:
     try:
         value = numbers.decoded(body) if body.strip() else ""
     except numbers.NotJson:
-        value = body[: 4 * LONGEST_MESSAGE].decode("utf-8", "replace")
+        value = body[:LONGEST_TEXT].decode("utf-8", "replace")
     if not isinstance(value, dict):
         return "", value if isinstance(value, str) else ""
     error = _member(value, "error")

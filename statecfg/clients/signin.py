@@ -176,9 +176,11 @@ class UserSignIn:
         owner: str,
         cache_dir: Path,
         tell: Callable[[str], None],
+        keep_secret: Callable[[str], object] = lambda text: None,
     ) -> None:
         self._seed = seed
         self._tell = tell
+        self._keep_secret = keep_secret
         self._user = ""
         place = cache_file(cache_dir, owner, authority, client_id, seed)
         self._msal = _Msal(
@@ -206,6 +208,8 @@ class UserSignIn:
         return self._user
 
     def _from_cache(self, application: Any, scope: str, fresh: bool) -> Reply | None:
+        for kept in application.token_cache.search(application.token_cache.CredentialType.REFRESH_TOKEN):
+            self._keep_secret(str(kept.get("secret") or ""))
         for account in application.get_accounts():
             reply: Reply | None = application.acquire_token_silent_with_error(
                 [scope], account=account, force_refresh=fresh
@@ -221,6 +225,7 @@ class UserSignIn:
         flow = application.initiate_device_flow(scopes=[scope])
         if "user_code" not in flow:
             return dict(flow)
+        self._keep_secret(str(flow.get("device_code") or ""))
         self._tell(flow.get("message") or f"To sign in, open {flow['verification_uri']} and enter {flow['user_code']}.")
         result: Reply | None = application.acquire_token_by_device_flow(flow)
         return result

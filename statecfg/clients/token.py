@@ -198,6 +198,7 @@ class Tokens:
                 owner=self._owner,
                 cache_dir=self._cache_dir,
                 tell=lambda message: self._tell(presentable(message, self._redaction)),
+                keep_secret=self._redaction.keep_secret,
             )
         return ApplicationSignIn(credential.authority, sign_in, self._session, secrets=self._secrets, where=where)
 
@@ -209,8 +210,8 @@ class Tokens:
             where=credential.authority,
             do=_remedy(credential, str(result.get("error") or "")),
             status=401,
-            code=str(result.get("error") or ""),
-            request_id=str(result.get("correlation_id") or ""),
+            code=presentable(str(result.get("error") or ""), self._redaction),
+            request_id=presentable(str(result.get("correlation_id") or ""), self._redaction)[:100],
         )
 
     def _away(self, credential: Credential, problem: str) -> Unavailable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,11 +52,14 @@ def _now() -> str:
 
 
 class Journal:
-    """The journal of one project directory. One writer at a time; safe to call from several threads."""
+    """The journal of one project directory. One writer at a time; safe to call from several threads.
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    cleaned: takes secrets out of what is noted of answers and events.
+    """
+
+    def __init__(self, path: Path, cleaned: Callable[[Any], Any] = lambda value: value) -> None:
         self.path = path
+        self._cleaned = cleaned
         self._lock = threading.Lock()
         own_only(path)
         self._db = JournalFile(path, _TABLES)
@@ -100,13 +103,17 @@ class Journal:
         """Note the result of an intent: done, refused, lost, skipped."""
         with self._writing() as db:
             db.execute(
-                "insert into result values (?, ?, ?, ?)", (intent, state, json.dumps(detail, default=str), _now())
+                "insert into result values (?, ?, ?, ?)",
+                (intent, state, json.dumps(self._cleaned(detail), default=str), _now()),
             )
 
     def event(self, run: str, name: str, data: Any) -> None:
         """Keep an event with its run."""
         with self._writing() as db:
-            db.execute("insert into event values (?, ?, ?, ?)", (run, _now(), name, json.dumps(data, default=str)))
+            db.execute(
+                "insert into event values (?, ?, ?, ?)",
+                (run, _now(), name, json.dumps(self._cleaned(data), default=str)),
+            )
 
     def runs(self) -> tuple[RunSummary, ...]:
         """Every run, newest first."""

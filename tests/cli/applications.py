@@ -98,6 +98,9 @@ class OfValues:
         self._did("status")
         return samples.STATUS
 
+    def clean(self, text: str) -> str:
+        return text
+
 
 @dataclass
 class Person:
