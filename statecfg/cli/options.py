@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,11 +91,17 @@ def pairs(given: Sequence[str], option: str) -> Mapping[str, str]:
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise click.UsageError(f"{option} takes KEY=VALUE, not {text!r}.")
+            # A value may be a secret, so only the word before it is repeated.
+            raise click.UsageError(f"{option} takes KEY=VALUE; there is no `=` behind {_word(text)!r}.")
         if key.strip() in found:
             raise click.UsageError(f"{option} names {key.strip()!r} twice.")
         found[key.strip()] = value
     return found
+
+
+def _word(text: str) -> str:
+    """The name that a text begins with."""
+    return re.split(r"[^\w.-]", text.strip(), maxsplit=1)[0][:30]
 
 
 def attestations(given: Sequence[str]) -> Mapping[str, str]:

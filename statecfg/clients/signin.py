@@ -255,6 +255,8 @@ def _kept_tokens(place: Path) -> Any:
     import msal_extensions
 
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if place.parent.stat().st_mode & 0o077:
+        place.parent.chmod(0o700)
     for older in place.parent.glob("*.json"):
         if older != place and time.time() - older.stat().st_mtime > KEPT_S:
             older.unlink(missing_ok=True)
