@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from statecfg.sandbox.control import PREFIX
 from statecfg.sandbox.dualwrite.settings import DATAVERSE, FINANCE, GATEWAY
@@ -50,16 +52,17 @@ header { grid-column: 1 / -1; display: flex; gap: 12px; align-items: baseline; f
 h1 { font-size: 22px; margin: 0 } h2 { font-size: 13px; margin: 0 0 10px; color: var(--soft); font-weight: 600 }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 14px 16px; min-width: 0;
   overflow-x: auto } .wide { grid-column: 1 / -1 } .half { grid-column: span 6 }
-@media (max-width: 860px) { .half { grid-column: 1 / -1 } }
 table { border-collapse: collapse; width: 100% } th { text-align: left; color: var(--soft); font-weight: 500;
   font-size: 12px } th, td { padding: 4px 16px 4px 0; border-bottom: 1px solid var(--line); vertical-align: top;
   white-space: nowrap } tr:last-child td { border-bottom: 0 } td.long { white-space: normal; overflow-wrap: anywhere;
-  width: 60% } .number { text-align: right; font-variant-numeric: tabular-nums } th.number { padding-right: 16px }
+  width: 60%; min-width: 20em } .number { text-align: right; font-variant-numeric: tabular-nums }
+  th.number { padding-right: 16px }
 code, .mono { font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", Consolas, monospace } .soft { color: var(--soft) }
 .chip { border-radius: 10px; padding: 1px 9px; font-size: 12px; white-space: nowrap } .good { color: var(--good);
   background: var(--good-back) } .off { color: var(--off); background: var(--off-back) } .warn { color: var(--warn);
   background: var(--warn-back) } .bad { color: var(--bad); background: var(--bad-back) }
 .gone { display: none } body.lost .gone { display: inline } small { color: var(--soft); display: block }
+@media (max-width: 860px) { .half { grid-column: 1 / -1 } .half td { white-space: normal; overflow-wrap: anywhere } }
 ul { margin: 0; padding: 0; list-style: none } li { padding: 2px 0 } p { margin: 8px 0 0 }
 """
 _SCRIPT = """
@@ -111,6 +114,7 @@ def seen(kernel: Kernel) -> dict[str, Any]:
         "requests": kernel.log.last(LAST),
         "faults": kernel.world.faults.shown(),
         "turned": [each for each in kernel.world.settings.described() if each["value"] != each["default"]],
+        "lies": kernel.world.settings["witness.lies"],
         "docs": [path.removeprefix(f"{PREFIX}docs/") for path in kernel.pages if path.startswith(f"{PREFIX}docs/")],
     }
 
@@ -123,7 +127,7 @@ def page(details: Mapping[str, Any], view: Mapping[str, Any]) -> str:
             _header(details, view),
             _section("Where", "half", _where(details)),
             _section("How many", "half", _counts(status["counts"])),
-            _section("The three maps, by all witnesses", "wide", _maps(status["maps"])),
+            _section("The three maps, by all witnesses", "wide", _maps(status["maps"], view["lies"])),
             _section("Accounts receivable and general ledger, by legal entity", "wide", _ledger(view["ledger"])),
             _section("The last requests", "wide", _requests(view["requests"])),
             _section("Faults and turned settings", "half", _odd(view)),
@@ -179,10 +183,13 @@ def _counts(counts: Mapping[str, Any]) -> str:
     return _table((), [[_text(name), told(counted)] for name, counted in counts.items()])
 
 
-def _maps(maps: Mapping[str, Any]) -> str:
+def _maps(maps: Mapping[str, Any], lies: Mapping[str, Any]) -> str:
     rows = []
     for name, told in maps.items():
-        said = [_witness(told[witness], told["versions"].get(witness)) for witness, _ in _WITNESSES]
+        said = [
+            _witness(told[witness], told["versions"].get(witness), lies=name in lies.get(witness, {}))
+            for witness, _ in _WITNESSES
+        ]
         waiting = [
             f"{told[kind]:,} {kind.replace('_', ' ')}"
             for kind in ("queued", "backlog", "catch_up_errors")
@@ -197,8 +204,8 @@ def _maps(maps: Mapping[str, Any]) -> str:
     )
 
 
-def _witness(state: str, told: Mapping[str, Any] | None) -> str:
-    chip = _chip(state, _KINDS.get(state, "warn"))
+def _witness(state: str, told: Mapping[str, Any] | None, *, lies: bool) -> str:
+    chip = _chip(state, _KINDS.get(state, "warn")) + (" " + _chip("made to lie", "warn") if lies else "")
     if told is None:
         return chip
     version = f"<small>{_text(told['version'] or 'no version')}, {told['lines']} lines</small>"
@@ -230,7 +237,7 @@ def _request(entry: Mapping[str, Any]) -> list[str]:
     kind = "bad" if status == 0 or status >= 500 else "warn" if status >= 400 else "good"
     answer = _chip("dropped" if status == 0 else str(status), kind)
     faults = " ".join(_chip(str(effect), "warn") for effect in entry.get("faults", ()))
-    target = f"{entry['path']}?{entry['query']}" if entry["query"] else entry["path"]
+    target = unquote(f"{entry['path']}?{entry['query']}" if entry["query"] else entry["path"])
     shown = target if len(target) <= 240 else f"{target[:240]}…"
     return [
         f"{entry['number']:,}", _moment(entry["at"]), _text(entry["service"]), _text(entry["method"]),
@@ -243,7 +250,7 @@ def _odd(view: Mapping[str, Any]) -> str:
         f"fault {fault['number']}: {fault['effect']}, struck {fault['fired']} of {fault['seen']}"
         for fault in view["faults"]
     ]
-    turned = [f"{each['name']} = {each['value']!r}" for each in view["turned"]]
+    turned = [f"{each['name']} = {json.dumps(each['value'], default=str)}" for each in view["turned"]]
     lines = [f"<li class=mono>{_text(line)}</li>" for line in (*faults, *turned)]
     return f"<ul>{''.join(lines)}</ul>" if lines else "<span class=soft>no faults; every setting as it came</span>"
 

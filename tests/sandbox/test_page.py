@@ -100,9 +100,11 @@ def test_each_witness_of_a_map_is_shown_with_its_own_state_and_version(sandbox: 
     sandbox.kernel.control.call("witness", "POST", {"witness": "dataverse", "map": "milestones", "version": "1.0.0.6"})
     runs, gateway, dataverse, finance, _ = cells(sandbox).row("milestones")
     assert runs == "Microsoft 1.0.0.7"
-    assert gateway.startswith("stopped Microsoft 1.0.0.7")
-    assert dataverse.startswith("running Microsoft 1.0.0.6")
+    assert gateway.startswith("stopped made to lie Microsoft 1.0.0.7")
+    assert dataverse.startswith("running made to lie Microsoft 1.0.0.6")
     assert finance == "no row"
+    sandbox.kernel.control.call("witness", "POST", {"witness": "gateway", "map": "milestones", "says": "truth"})
+    assert cells(sandbox).row("milestones")[1].startswith("running Microsoft 1.0.0.7")
 
 
 def test_queued_changes_and_a_cutover_version_stand_out(sandbox: Sandbox) -> None:
@@ -125,6 +127,12 @@ def test_the_last_requests_are_shown_newest_first_and_the_page_itself_is_none(sa
     shown = [row for row in found.rows if row[-1].startswith("401")]
     assert [row[4] for row in shown] == ["/api/data/v9.2/accounts", "/api/data/v9.2/WhoAmI"]
     assert len(sandbox.kernel.log.entries()) == 2
+
+
+def test_addresses_are_shown_as_people_write_them(sandbox: Sandbox) -> None:
+    fetched(sandbox, path="/api/data/v9.2/accounts?$filter=name%20eq%20'a%26b'")
+    (row,) = [row for row in cells(sandbox).rows if row[-1].startswith("401")]
+    assert row[4] == "/api/data/v9.2/accounts?$filter=name eq 'a&b'"
 
 
 def test_a_fault_does_not_hit_the_page(sandbox: Sandbox) -> None:
