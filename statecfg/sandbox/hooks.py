@@ -59,6 +59,7 @@ class Hooks:
         self._dividers: dict[str, Divider] = {}
         self._watchers: list[Watcher] = []
         self._after: list[Aftermath] = []
+        self._part_watchers: list[Watcher] = []
 
     def on_changes(self, listener: Listener) -> None:
         """Have `listener(tx, table, operation, pairs)` called after each write; pairs are (before, after)."""
@@ -95,6 +96,15 @@ class Hooks:
     def before_request(self, service: str, method: str, path: str) -> None:
         """Tell every watcher of a request that is about to be handled; what lags or falls due catches up now."""
         for watcher in self._watchers:
+            watcher(service, method, path)
+
+    def on_part(self, watcher: Watcher) -> None:
+        """Have `watcher(service, method, path)` called before each part of a batch that is a request of its own."""
+        self._part_watchers.append(watcher)
+
+    def before_part(self, service: str, method: str, path: str) -> None:
+        """Tell every watcher of such a part that is about to be handled, outside transactions."""
+        for watcher in self._part_watchers:
             watcher(service, method, path)
 
     def on_handled(self, watcher: Aftermath) -> None:

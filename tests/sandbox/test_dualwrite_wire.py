@@ -20,6 +20,7 @@ API = "/api/data/v9.2"
 MANAGEMENT = "/api/DualWriteManagement/1.0"
 SET = "msdyn_contractlinescheduleofvalues"
 LABEL = "Project Operations integration contract line milestones"
+ACTUALS_LABEL = "Project Operations integration actuals"
 READY = 192350001
 LARGEST = "922337203685476.99"
 EXACT = msgspec.json.Encoder(decimal_format="number")
@@ -49,8 +50,9 @@ class Place:
     def cid(self) -> str:
         return self.get("dualwrite", f"{MANAGEMENT}/Environments?targetType=AX&identifier=localhost")[0]["cid"]
 
-    def ask(self, action: str) -> None:
-        detail = {"tid": self.map()["tid"], "pid": self.map()["pid"], "parameters": {"skipInitialSync": True}}
+    def ask(self, action: str, label: str = LABEL) -> None:
+        found = self.map(label)
+        detail = {"tid": found["tid"], "pid": found["pid"], "parameters": {"skipInitialSync": True}}
         request = self.send("dualwrite", "POST", f"{MANAGEMENT}/Start", {"action": action, "details": [detail]})
         for _ in range(5):
             (shown,) = self.get("dualwrite", f"{MANAGEMENT}/Status/{request.json()['requestId']}")
@@ -241,3 +243,28 @@ def test_the_target_mapping_in_finance_follows_the_button(place: Place) -> None:
     assert not mapped()
     assert control.call("generate-mapping", "POST") == {"added": 1}
     assert mapped()
+
+
+BATCHED = {
+    "dataverse": (f"{API}/$batch", f"{API}/msdyn_dualwriteruntimeconfigs?$select=msdyn_externalentityname"),
+    "finance": ("/data/$batch", "/data/DualWriteProjectConfigurations?$select=InternalEntityName"),
+}
+
+
+def batched(place: Place, service: str) -> str:
+    """What a reading of a witness inside a batch says."""
+    batch, path = BATCHED[service]
+    head = "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    body = f"{head}GET {path} HTTP/1.1\r\nAccept: application/json\r\n\r\n--b--\r\n"
+    headers = {"Authorization": f"Bearer {place.tokens[service]}", "Content-Type": "multipart/mixed; boundary=b"}
+    answer = place.session.post(place.sandbox.url(service) + batch, headers=headers, data=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize(("service", "label"), [("dataverse", LABEL), ("finance", ACTUALS_LABEL)])
+def test_a_witness_that_lags_catches_up_when_it_is_read_inside_a_batch(place: Place, service: str, label: str) -> None:
+    place.sandbox.world.settings[f"witness.{service}.lag_reads"] = 1
+    place.ask("4", label)
+    assert label in batched(place, service)
+    assert label not in batched(place, service)

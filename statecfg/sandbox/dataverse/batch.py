@@ -84,6 +84,8 @@ def _answer(exchange: Exchange, texts: list[bytes], answers: list[Answer]) -> An
 
 def _done(operation: Inner | list[Inner], handle: Handle) -> list[tuple[Inner, Answer]]:
     if not isinstance(operation, list):
+        request = operation.exchange.request
+        operation.exchange.world.hooks.before_part(request.service, request.method, request.target)
         return [(operation, _answered(operation, {}, handle, None))]
     if not operation:
         raise errors.bad_payload("Error Message : A change set must not be empty.")

@@ -35,6 +35,7 @@ class DualWrite:
         declare_settings(world)
         world.hooks.on_changes(self.runtime.on_changes)
         world.hooks.on_request(self._before_request)
+        world.hooks.on_part(self._before_request)
 
     def register(self, control: Control) -> None:
         """Offer dual-write's control calls."""

@@ -17,6 +17,7 @@ from statecfg.sandbox.finance.odata import ROOT, Ask, perform
 from statecfg.sandbox.wire import Answer
 from statecfg.sandbox.world import Tx, World
 
+SERVICE = "finance"
 LARGEST = 5000
 _LINE = re.compile(rb"\r?\n")
 
@@ -117,6 +118,7 @@ def _alone(world: World, ask: Ask, meet: Meeting) -> Answer:
     met = meet(ask)
     if met is not None:
         return met
+    world.hooks.before_part(SERVICE, ask.method, f"{ROOT}/{ask.rest}")
     try:
         with world.transaction() as tx:
             return perform(tx, ask).answer()
