@@ -389,7 +389,7 @@ def _check_ports(port: int) -> None:
 def _serve(call: Call, wanted: Wanted, directory: Path) -> int:
     """Run in the foreground until Ctrl-C."""
     from statecfg.sandbox.server import serve
-    from statecfg.sandbox.settings import UnknownSetting
+    from statecfg.sandbox.settings import UnknownSetting, WrongValue
 
     def told(details: Mapping[str, Any]) -> None:
         _tell_started(call, directory, details)
@@ -400,6 +400,8 @@ def _serve(call: Call, wanted: Wanted, directory: Path) -> int:
         return serve(wanted, told)
     except UnknownSetting as unknown:
         raise click.UsageError(f"--set: there is no setting {unknown}.") from unknown
+    except WrongValue as wrong:
+        raise click.UsageError(f"--set: {wrong}.") from wrong
 
 
 def _fault(effect: str, given: Mapping[str, Any]) -> dict[str, Any]:

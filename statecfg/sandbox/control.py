@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from statecfg.sandbox.faults import BadFault
 from statecfg.sandbox.requestlog import RequestLog
-from statecfg.sandbox.settings import UnknownSetting
+from statecfg.sandbox.settings import UnknownSetting, WrongValue
 from statecfg.sandbox.wire import Answer, MalformedJson, Request, json_answer, json_value
 from statecfg.sandbox.world import World
 
@@ -77,17 +77,20 @@ class Control:
 
     def call(self, name: str, method: str, body: Any = None, rest: str = "", **query: str) -> Any:
         """Do a control call without a connection. Raises ControlError."""
+        return self._called(name, method, Call(rest, query, body))
+
+    def _called(self, name: str, method: str, call: Call) -> Any:
         handler = self._handlers.get((name, method))
         if handler is None:
             raise ControlError(f"there is no {method} {PREFIX}{name}", 404)
-        return handler(Call(rest, query, body))
+        return handler(call)
 
     def answer(self, request: Request) -> Answer:
         """Handle a request to the control path."""
         name, _, rest = request.path.removeprefix(PREFIX).partition("/")
         try:
             body = json_value(request.body) if request.body.strip() else None
-            value = self.call(name, request.method, body, rest, **dict(parse_qsl(request.query)))
+            value = self._called(name, request.method, Call(rest, dict(parse_qsl(request.query)), body))
         except ControlError as refused:
             return json_answer({"error": refused.message}, refused.status)
         except MalformedJson as refused:
@@ -106,6 +109,8 @@ class Control:
             self._world.settings.change(call.fields())
         except UnknownSetting as unknown:
             raise ControlError(f"there is no setting {unknown}", 404) from unknown
+        except WrongValue as wrong:
+            raise ControlError(str(wrong)) from wrong
         return self._world.settings.shown()
 
     def _add_fault(self, call: Call) -> Any:

@@ -10,9 +10,11 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 REQUEST_EFFECTS = ("delay", "status", "drop", "lost", "truncate", "expire_token", "edit")
+LONGEST_S = 86_400
 _MATCHING = ("service", "method", "path", "body", "occurrence", "times", "phase", "effect")
 
 
@@ -133,6 +135,17 @@ def _is_refused(fault: Fault, table: str, row: Mapping[str, Any]) -> bool:
     return any(wanted in str(row[column]) for column in columns if row.get(column) is not None)
 
 
+def _check_details(details: Mapping[str, Any]) -> None:
+    """Refuse what could not be carried out when the fault strikes. Raises BadFault."""
+    seconds, status = details.get("seconds", 0), details.get("status", 503)
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float, Decimal)) or not 0 <= seconds <= LONGEST_S:
+        raise BadFault(f"`seconds` is a number from 0 to {LONGEST_S}")
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise BadFault("`status` is an HTTP status")
+    if not isinstance(details.get("edit", {}), Mapping):
+        raise BadFault("`edit` is an object")
+
+
 def _fault(wanted: Mapping[str, Any]) -> Fault:
     if not isinstance(wanted, Mapping) or not isinstance(wanted.get("effect"), str):
         raise BadFault("a fault is an object with an `effect`")
@@ -145,6 +158,10 @@ def _fault(wanted: Mapping[str, Any]) -> Fault:
     for name in ("occurrence", "times"):
         if not isinstance(given.get(name, 0), int):
             raise BadFault(f"`{name}` is a whole number")
+    for name in ("service", "method", "body"):
+        if not isinstance(given.get(name, ""), str):
+            raise BadFault(f"`{name}` is a text")
+    _check_details(details)
     try:
         re.compile(given.get("path", ""))
     except (re.error, TypeError) as cause:

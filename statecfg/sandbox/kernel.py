@@ -149,7 +149,7 @@ class Kernel:
         if fault.effect == "expire_token":
             self.expire_token(request.headers.get("authorization", ""))
         if fault.effect == "edit":
-            self.edit(fault.details.get("edit", {}))
+            self._edit_at(fault)
         return None
 
     def _after(self, request: Request, fault: Fault, outcome: Outcome) -> Outcome:
@@ -164,8 +164,15 @@ class Kernel:
         if fault.effect == "expire_token":
             self.expire_token(request.headers.get("authorization", ""))
         if fault.effect == "edit":
-            self.edit(fault.details.get("edit", {}))
+            self._edit_at(fault)
         return outcome
+
+    def _edit_at(self, fault: Fault) -> None:
+        """Make the edit that waited for a request; where it can't be made, the fault says why and nobody fails."""
+        try:
+            self.edit(fault.details.get("edit", {}))
+        except ControlError as refused:
+            fault.details["refused"] = refused.message
 
     def _status(self, request: Request, fault: Fault) -> Answer:
         details = fault.details

@@ -150,7 +150,9 @@ class _Application:
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         body = await _body(receive)
         if body is None:
-            await self._send(send, Outcome(Answer(413)))
+            service = self._kernel.services[self._service]
+            too_large = service.refusal(self._request(scope, b""), 413, "", "The request is too large.")
+            await self._send(send, Outcome(too_large))
             return
         arrival = self._kernel.arrive(self._request(scope, body))
         if arrival.delay_s:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
+
+# Seconds of some thirty years: the world's clock can be put forward or back by as much.
+LARGEST = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,10 @@ class Setting:
 
 class UnknownSetting(KeyError):
     """Nobody declared a setting of this name."""
+
+
+class WrongValue(ValueError):
+    """A setting can't have this value."""
 
 
 class Settings:
@@ -63,12 +71,29 @@ class Settings:
         return iter(sorted(self._declared.values(), key=lambda setting: setting.name))
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Turn several knobs, or none of them if one is unknown. Raises UnknownSetting."""
+        """Turn several knobs, or none of them if one is unknown or its value isn't of its sort.
+
+        Raises UnknownSetting, WrongValue.
+        """
         for name in changes:
             if name not in self:
                 raise UnknownSetting(name)
-        for name, value in changes.items():
+        fitting = {name: self._fitting(name, value) for name, value in changes.items()}
+        for name, value in fitting.items():
             self[name] = value
+
+    def _fitting(self, name: str, value: Any) -> Any:
+        """A value of the same sort as the default; a number stands for a text that looks like one."""
+        if name not in self._declared:
+            return value
+        sort = _sort(self._declared[name].default)
+        if sort == "text" and _sort(value) == "number":
+            return str(value)
+        if _sort(value) != sort:
+            raise WrongValue(f"{name} is a {sort}, which {value!r} isn't")
+        if sort == "number" and not -LARGEST <= value <= LARGEST:
+            raise WrongValue(f"{name} is at most {LARGEST}")
+        return value
 
     def reload(self, values: Mapping[str, Any]) -> None:
         """Take over values read back from the store, as after a restored snapshot."""
@@ -85,3 +110,13 @@ class Settings:
         """Every setting with its present value."""
         names = {setting.name for setting in self} | set(self._values)
         return {name: self[name] for name in sorted(names)}
+
+
+def _sort(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes or no"
+    if isinstance(value, (int, float, Decimal)):
+        return "number"
+    if isinstance(value, Mapping):
+        return "object"
+    return "text" if isinstance(value, str) else "list" if isinstance(value, (list, tuple)) else "nothing"

@@ -69,6 +69,8 @@ def shape_from(values: Mapping[str, Any]) -> Shape:
     for name in ("contracts", "milestones", "seed", "existing"):
         if not isinstance(given.get(name, 0), int):
             raise ValueError(f"{name} is a whole number")
+    if not isinstance(given.get("settings", {}), Mapping):
+        raise ValueError("settings are an object")
     return Shape(**given)
 
 

@@ -439,7 +439,7 @@ class World:
     def _save_setting(self, name: str, value: Any) -> None:
         sql = 'INSERT OR REPLACE INTO "world.settings" VALUES (?, ?)'
         if self._current is not None and self._owner == threading.get_ident():
-            self._current.connection.execute(sql, (name, json.dumps(value)))
+            self._current.connection.execute(sql, (name, json.dumps(value, default=float)))
             return
         with self.transaction() as tx:
-            tx.connection.execute(sql, (name, json.dumps(value)))
+            tx.connection.execute(sql, (name, json.dumps(value, default=float)))

@@ -38,6 +38,15 @@ def in_dir(running: Sandbox) -> tuple[str, str]:
     return "--dir", str(running.directory)
 
 
+@pytest.mark.parametrize(("knob", "words"), [("maps.stopped=x", "is a list"), ("nobody=1", "no setting 'nobody'")])
+def test_a_knob_that_is_turned_wrongly_is_a_mistake_of_the_command(
+    run: Run, tmp_path: Path, knob: str, words: str
+) -> None:
+    small = ("--port", "0", "--contracts", "1", "--milestones", "1")
+    code, _, err = run("up", "--dir", str(tmp_path), *small, "--set", knob)
+    assert (code, words in err) == (2, True)
+
+
 def test_up_detached_serves_a_world_until_down(run: Run, tmp_path: Path) -> None:
     directory = tmp_path / "box"
     small = ("--port", "0", "--contracts", "2", "--milestones", "12")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -106,7 +106,10 @@ def _business_day(world: World, call: Call) -> Any:
     counts = {name: fields[name] for name in _COUNTS if name in fields}
     if not all(isinstance(count, int) and 0 <= count <= 10_000 for count in counts.values()):
         raise ControlError(f"{', '.join(_COUNTS)} are whole numbers")
-    contracts = [str(number) for number in fields.get("contracts", ())]
+    named = fields.get("contracts", ())
+    if not isinstance(named, Sequence) or isinstance(named, str):
+        raise ControlError("contracts is a list of numbers")
+    contracts = [str(number) for number in named]
     with _refusals():
         return business_day(world, contracts=contracts, **counts).shown()
 

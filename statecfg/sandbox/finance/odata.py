@@ -137,7 +137,7 @@ def _read(tx: Tx, ask: Ask, place: Address) -> Reply:
 
 
 def _page_size(tx: Tx, ask: Ask) -> int:
-    size = int(tx.world.settings["finance.page_size"])
+    size = max(1, int(tx.world.settings["finance.page_size"]))
     for part in ask.headers.get("prefer", "").split(","):
         name, _, wanted = part.strip().partition("=")
         if name.lower() == "odata.maxpagesize" and wanted.strip('"').isdecimal() and int(wanted.strip('"')) > 0:
