@@ -8,6 +8,7 @@ Source: reference/dual-write.md, sections 2 to 5 and 11.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,8 @@ TARGET = "AX"
 START, STOP, CREATE_PROJECT = "1", "4", "8"
 # Source: reference/dual-write.md, "Solutions".
 APPLY_SOLUTION = "2"
+
+_NAME = re.compile(r"[\w.:-]{1,200}", re.ASCII)
 
 # An empty list of maps is a known passing fault of the service (reference/dual-write.md, "Errors and throttling").
 _EMPTY_WAITS_S = (0.5, 1.0, 2.0, 4.0)
@@ -178,7 +181,8 @@ class Gateway:
 
 def _request_id(answer: Any, where: str) -> str:
     found = answer.strip() if isinstance(answer, str) else loose.text(answer, "requestId", "id")
-    if not found:
+    # A page of a proxy that answers in the gateway's place is no name of a request.
+    if not _NAME.fullmatch(found):
         raise Unavailable("the dual-write gateway took the request without naming it", where=where, sent=True)
     return found
 

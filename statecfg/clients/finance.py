@@ -85,9 +85,9 @@ class Finance:
         """How many rows match, in all companies."""
         options = odata.query(filter=filter)
         address = f"{self._base}/data/{entity_set}/$count{options}{'&' if options else '?'}{_CROSS_COMPANY}"
-        said = str(self._transport.send(Request("finance", "GET", address, _HEADERS, form="text")).value).strip()
-        if not said.isdigit():
-            raise Unavailable("finance and operations answered a count with something that is no number", where=address)
+        said = self._transport.send(Request("finance", "GET", address, _HEADERS, form="number")).value
+        if said is None:
+            raise Unavailable("finance and operations answered a count with nothing", where=address)
         return int(said)
 
     def action(

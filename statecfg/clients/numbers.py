@@ -11,19 +11,37 @@ from typing import Any
 
 import msgspec
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+LARGEST_EXPONENT = 60
+MOST_SIGNS = 2_000_000
+"""Commas and brackets of an answer; a page of 10,000 rows with 20 columns has a tenth of that. Each may cost a hundred
+bytes when it becomes a value, so that a body of a few megabytes could fill the memory."""
+
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SORTED = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+_SIGNS = (b",", b"[", b"{")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class NotJson(ValueError):
-    """Bytes that are no JSON text: truncated, malformed, not UTF-8, or nested without end."""
+    """Bytes that are no JSON text, or none that can be taken: truncated, malformed, not UTF-8, nested without end."""
+
+
+def _number(text: str) -> Decimal:
+    """A number with a point or an exponent. 1e999999999 would grow to as many digits wherever it is written out."""
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError(f"the number {text[:40]} is beyond every amount")
+    return number
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
 
 
 def decoded(body: bytes | str) -> Any:
     """The value of a JSON text; numbers are int or Decimal with all their digits. Raises NotJson."""
     raw = body.encode() if isinstance(body, str) else body
+    if len(raw) > MOST_SIGNS and sum(map(raw.count, _SIGNS)) > MOST_SIGNS:
+        raise NotJson(f"more than {MOST_SIGNS:,} values")
     try:
         return _DECODER.decode(raw.removeprefix(_BYTE_ORDER_MARK))
     except (ValueError, RecursionError) as error:

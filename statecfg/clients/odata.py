@@ -23,6 +23,9 @@ T = TypeVar("T")
 Fetch = Callable[[str], Any]
 """Reads an absolute address and returns the decoded body."""
 
+MOST_PAGES = 5_000
+"""A million records are 200 pages of Dataverse, 100 of F&O."""
+
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
@@ -76,7 +79,7 @@ def both(first: str, second: str) -> str:
 def pages(first: str, fetch: Fetch, next_address: Callable[[str], str]) -> Iterator[list[Row]]:
     """Every page of a read, each whole, until the service names no next one.
 
-    Raises Unavailable for a page that isn't one, or for a chain of pages that comes back to where it was.
+    Raises Unavailable for a page that isn't one, or for a chain of pages that comes back to where it was or never ends.
     """
     address, visited = first, {first}
     while address:
@@ -84,10 +87,9 @@ def pages(first: str, fetch: Fetch, next_address: Callable[[str], str]) -> Itera
         yield _rows_of(body, address)
         link = body.get("@odata.nextLink")
         address = next_address(link) if link else ""
-        if address in visited:
-            raise Unavailable(
-                "the pages of a read go round in circles", where=_place(first), do="Run the command again."
-            )
+        if address in visited or len(visited) >= MOST_PAGES:
+            what = "go round in circles" if address in visited else f"are more than {MOST_PAGES:,} and go on"
+            raise Unavailable(f"the pages of a read {what}", where=_place(first), do="Run the command again.")
         visited.add(address)
 
 

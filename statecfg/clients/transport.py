@@ -22,13 +22,14 @@ import requests
 from statecfg.clients import numbers, outages
 from statecfg.clients.redaction import Redaction
 from statecfg.clients.refusals import Refusal, advice, error_of, place, presentable, service_name
-from statecfg.clients.session import CONNECT_S, Session
+from statecfg.clients.session import CONNECT_S, Session, whole_body
 from statecfg.model.errors import ApiError, Throttled, Unavailable
 from statecfg.model.events import Emit, Event, silent
 
 READ_S = 120.0
 WRITE_S = 240.0
-LARGEST_BODY = 512 * 1024 * 1024
+LARGEST_BODY = 64 * 1024 * 1024
+"""The largest page there is, 10,000 rows of F&O, has a few megabytes."""
 
 # A failure of the service's own code (500), or a body that isn't what it claims, may be the same every time.
 FEW = 4
@@ -49,7 +50,7 @@ class Bearer(Protocol):
 class Request:
     """One call. service: whose token and pause it uses. repeatable: sending it twice has the effect of sending it once.
 
-    form: what a success holds: JSON, text, or either (`loose`: JSON if it can be read so, else text).
+    form: what a success holds: JSON, text, a whole number, or either (`loose`: JSON if it can be read so, else text).
     deadline_s: for all attempts together; None = the transport's.
     """
 
@@ -59,7 +60,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     repeatable: bool = False
-    form: Literal["json", "text", "loose"] = "json"
+    form: Literal["json", "text", "number", "loose"] = "json"
     deadline_s: float | None = None
 
     @property
@@ -197,20 +198,9 @@ class Transport:
             timeout=(min(CONNECT_S, left), min(answer_s, left)),
             allow_redirects=False,
             stream=True,
+            limit_s=left,
         ) as response:
-            return response.status_code, response.headers, self._whole_body(response, turn.deadline)
-
-    def _whole_body(self, response: requests.Response, deadline: float) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        for chunk in response.iter_content(256 * 1024):
-            size += len(chunk)
-            if size > LARGEST_BODY:
-                raise requests.exceptions.ContentDecodingError(f"more than {LARGEST_BODY} bytes")
-            if self.clock() > deadline:
-                raise requests.exceptions.ReadTimeout("the body takes longer than the deadline")
-            chunks.append(chunk)
-        return b"".join(chunks)
+            return response.status_code, response.headers, whole_body(response, LARGEST_BODY)
 
     def _success(self, request: Request, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
@@ -325,9 +315,18 @@ def _value(body: bytes, form: str) -> Any:
         return None
     if form == "text":
         return body.decode("utf-8-sig")
+    if form == "number":
+        return _whole_number(body)
     try:
         return numbers.decoded(body)
     except numbers.NotJson:
         if form == "json":
             raise
         return body.decode("utf-8-sig")
+
+
+def _whole_number(body: bytes) -> int:
+    text = body[:100].decode("utf-8-sig").strip()
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("digits were expected")
+    return int(text)
