@@ -20,6 +20,7 @@ from tests.sandbox.project_world import (
     written,
 )
 
+SCHEDULE = "msdyn_contractlineinvoiceschedule"
 BY_NAME = {name: action for _, name, action in ACTIONS}
 
 
@@ -94,6 +95,32 @@ def test_an_invoice_is_tied_to_its_milestones_as_the_setting_says(link, named, s
         confirm(tx, invoice)
         assert status_of(tx, made[0]) == codes.POSTED
     world.close()
+
+
+def schedule(tx, milestone_row):
+    key = milestone_row["msdyn_contractlinescheduleofvalueid"]
+    values = {"msdyn_name": "S", "msdyn_contractlinescheduleofvalue": key}
+    return records.create(tx, SCHEDULE, values)[f"{SCHEDULE}id"]
+
+
+def test_an_invoice_made_of_schedules_holds_their_milestones_and_nothing_else(world):
+    with written(world, MILESTONE, milestone(), milestone("Later", "50")) as (tx, made):
+        records.create(tx, "msdyn_actual", hours())
+        key = schedule(tx, made[1])
+        given = [{"@odata.type": f"Microsoft.Dynamics.CRM.{SCHEDULE}", f"{SCHEDULE}id": key}]
+        do(tx, "msdyn_createinvoicefrominvoiceschedule", CONTRACT, InvoiceSchedules=given)
+        (invoice,) = tx.find("invoice")
+        assert invoice["totalamount"] == Decimal("50")
+        assert tx.get(SCHEDULE, key)["msdyn_invoice"] == invoice["invoiceid"]
+        assert [status_of(tx, row) for row in made] == [codes.READY, codes.ON_INVOICE]
+        with pytest.raises(Refused, match="has a milestone to invoice"):
+            do(tx, "msdyn_createinvoicefrominvoiceschedule", CONTRACT, InvoiceSchedules=given)
+
+
+@pytest.mark.parametrize("given", [None, "x", [1], [{}]])
+def test_schedules_that_are_none_are_refused(world, given):
+    with world.transaction() as tx, pytest.raises(Refused):
+        do(tx, "msdyn_createinvoicefrominvoiceschedule", CONTRACT, InvoiceSchedules=given)
 
 
 def test_confirming_leaves_exactly_one_billed_actual_a_milestone(world):

@@ -6,15 +6,15 @@ to find them under other names or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from statecfg.sandbox.projops import jobs
 from statecfg.sandbox.projops.confirming import confirm_invoice, correct_invoice, mark_paid
-from statecfg.sandbox.projops.creating import create_invoice, total
+from statecfg.sandbox.projops.creating import create_from_schedules, create_invoice, total
 from statecfg.sandbox.projops.refusals import missing, refused
-from statecfg.sandbox.projops.tables import INVOICE, LINE, MILESTONE
+from statecfg.sandbox.projops.tables import INVOICE, LINE, MILESTONE, SCHEDULE
 from statecfg.sandbox.world import Row, Tx
 
 Action = Callable[[Tx, str | None, Mapping[str, Any]], Row | None]
@@ -25,6 +25,13 @@ def _new_invoice(tx: Tx, target: str | None, _body: Mapping[str, Any]) -> Row | 
         jobs.schedule(tx, jobs.CREATE, target or "")
         return None
     return create_invoice(tx, target or "")
+
+
+def _from_schedules(tx: Tx, target: str | None, body: Mapping[str, Any]) -> None:
+    given = body.get("InvoiceSchedules")
+    if not isinstance(given, Sequence) or isinstance(given, str) or not all(isinstance(g, Mapping) for g in given):
+        raise refused("InvoiceSchedules must be a collection of invoice schedules.")
+    create_from_schedules(tx, target or "", [str(each.get(f"{SCHEDULE}id")).strip("{}").lower() for each in given])
 
 
 def _post_invoice(tx: Tx, target: str | None, _body: Mapping[str, Any]) -> None:
@@ -65,6 +72,7 @@ def _validate_totals(tx: Tx, _target: str | None, body: Mapping[str, Any]) -> Ro
 # Bound table ("" for none), name, action.
 ACTIONS: tuple[tuple[str, str, Action], ...] = (
     ("salesorder", jobs.CREATE, _new_invoice),
+    ("salesorder", "msdyn_createinvoicefrominvoiceschedule", _from_schedules),
     ("invoice", jobs.CONFIRM, _post_invoice),
     ("invoice", "msdyn_InvoicePaid", _invoice_paid),
     ("invoice", "msdyn_CorrectInvoice", _correct_invoice),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.projops import billing, codes
@@ -47,6 +47,30 @@ def create_invoice(tx: Tx, contract_id: str) -> Row:
     return drafts[0]
 
 
+def create_from_schedules(tx: Tx, contract_id: str, schedules: Sequence[str]) -> None:
+    """A draft over the milestones of these invoice schedules that are ready, and over nothing else of the contract.
+
+    What else the service checks is not documented. Raises Refused if none of them is ready.
+    """
+    contract = billable_contract(tx, contract_id)
+    rows = [tx.get(SCHEDULE, key) or _no_schedule(key) for key in schedules]
+    named = {row["msdyn_contractlinescheduleofvalue"]: row for row in rows}
+    ready = billing.ready_milestones(tx, contract_id)
+    milestones = [row for row in ready if row["msdyn_contractlinescheduleofvalueid"] in named]
+    if not milestones:
+        raise refused(f"No invoice schedule of project contract {contract['ordernumber']} has a milestone to invoice.")
+    with acting():
+        for share in _by_payer(tx, contract, milestones, ()):
+            draft = _draft(tx, *share, with_schedules=False)
+            scheduled = [named[row["msdyn_contractlinescheduleofvalueid"]] for row in share[1]]
+            done = {"msdyn_invoice": draft["invoiceid"], "msdyn_invoicerunstatus": codes.RUN_SUCCESSFUL}
+            records.update_many(tx, SCHEDULE, [(row[f"{SCHEDULE}id"], done) for row in scheduled])
+
+
+def _no_schedule(key: str) -> NoReturn:
+    raise missing(SCHEDULE, key)
+
+
 _Share = tuple[Row, Sequence[Row], Sequence[Row]]
 
 
@@ -66,12 +90,15 @@ def _by_payer(tx: Tx, contract: Row, milestones: Sequence[Row], actuals: Sequenc
     return [share for share in shares if share[1] or share[2]]
 
 
-def _draft(tx: Tx, contract: Row, milestones: Sequence[Row], actuals: Sequence[Row]) -> Row:
+def _draft(
+    tx: Tx, contract: Row, milestones: Sequence[Row], actuals: Sequence[Row], *, with_schedules: bool = True
+) -> Row:
     invoice = records.create(tx, INVOICE, _header(tx, contract))
     lines = _lines(tx, invoice, contract)
     details = _details(tx, invoice, contract, lines, milestones, actuals)
     _note(tx, details, milestones, actuals)
-    _schedules(tx, invoice, milestones)
+    if with_schedules:
+        _schedules(tx, invoice, milestones)
     _advance(tx, milestones, actuals)
     return total(tx, invoice["invoiceid"])
 
@@ -247,7 +274,7 @@ def _schedules(tx: Tx, invoice: Row, milestones: Iterable[Row]) -> None:
             "msdyn_contractlinescheduleofvalue": milestone["msdyn_contractlinescheduleofvalueid"],
             "msdyn_invoice": invoice["invoiceid"],
             "msdyn_invoicerundate": invoice["msdyn_invoicedate"],
-            "msdyn_invoicerunstatus": 192350001,
+            "msdyn_invoicerunstatus": codes.RUN_SUCCESSFUL,
         }
         for milestone in milestones
     ]
