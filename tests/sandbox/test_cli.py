@@ -44,7 +44,7 @@ def test_a_knob_that_is_turned_wrongly_is_a_mistake_of_the_command(
 ) -> None:
     small = ("--port", "0", "--contracts", "1", "--milestones", "1")
     code, _, err = run("up", "--dir", str(tmp_path), *small, "--set", knob)
-    assert (code, words in err) == (2, True)
+    assert (code, words in err) == (64, True)
 
 
 def test_up_detached_serves_a_world_until_down(run: Run, tmp_path: Path) -> None:
