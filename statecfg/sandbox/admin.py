@@ -7,6 +7,7 @@ Source: reference/project-operations.md, 8.4; reference/finance-and-operations.m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -20,6 +21,7 @@ ENVIRONMENTS = f"{ROOT}/scopes/admin/environments"
 OPERATIONS = f"{ROOT}/lifecycleoperations"
 ENABLED, ADMIN_MODE = "Enabled", "AdminMode"
 DISABLED = "Disabled"
+_ENVIRONMENT_IS = re.compile(r"environment eq '([^']*)'")
 
 _SETTINGS: tuple[tuple[str, object, str], ...] = (
     ("admin.runtime", ADMIN_MODE, "states.runtime.id of the environment: Enabled or AdminMode"),
@@ -56,6 +58,8 @@ class Admin:
         self._tokens = tokens
         self._environment_id = environment_id
         self._urls = urls
+        # What was done to the environment here, oldest first; no part of the world.
+        self._operations: list[dict[str, Any]] = []
 
     def answer(self, request: Request) -> Answer:
         """Handle one request."""
@@ -85,7 +89,7 @@ class Admin:
         if path.lower() == ENVIRONMENTS:
             return self._listed(request)
         if path.lower() == OPERATIONS:
-            return json_answer({"value": []})
+            return self._progress(request, options.get("$filter", ""))
         if path.lower() == f"{ENVIRONMENTS}/{self._environment_id}" and self._world.settings["admin.listed"]:
             return self._one(request)
         raise AdminError(404, "EnvironmentNotFound", f"The environment of {path} could not be found.")
@@ -94,6 +98,16 @@ class Admin:
         if request.method != "GET":
             raise AdminError(405, "MethodNotAllowed", f"{request.method} is not allowed here.")
         return json_answer({"value": [self._environment()] if self._world.settings["admin.listed"] else []})
+
+    def _progress(self, request: Request, condition: str) -> Answer:
+        """What was done to the environment, newest first."""
+        if request.method != "GET":
+            raise AdminError(405, "MethodNotAllowed", f"{request.method} is not allowed here.")
+        named = _ENVIRONMENT_IS.fullmatch(condition.strip())
+        if condition and named is None:
+            raise AdminError(400, "InvalidFilter", "Operations are filtered by their environment only.")
+        ours = named is None or named[1].lower() == self._environment_id
+        return json_answer({"value": self._operations[::-1] if ours else []})
 
     def _one(self, request: Request) -> Answer:
         if request.method == "PATCH":
@@ -116,6 +130,9 @@ class Admin:
             if value is not None and value not in known[name]:
                 raise AdminError(400, "InvalidRequestContent", f"{value!r} is no state of the environment.")
         self._world.settings.change({name: value for name, value in changes.items() if value is not None})
+        now = self._world.timestamp()
+        done = {"createdDateTime": now, "lastActionDateTime": now, "state": {"id": "Succeeded"}, "stages": []}
+        self._operations.append({"type": {"id": "Edit"}, "environment": {"id": self._environment_id}, **done})
 
     def _environment(self) -> dict[str, Any]:
         settings = self._world.settings

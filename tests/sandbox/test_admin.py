@@ -64,6 +64,23 @@ def test_settings_and_a_patch_turn_the_mode(platform):
     )
 
 
+def test_what_was_done_to_the_environment_is_listed_newest_first(platform):
+    def listed(condition):
+        query = f"api-version=2024-05-01&$filter={condition}"
+        return platform.send("GET", "/providers/Microsoft.BusinessAppPlatform/lifecycleOperations", query=query)
+
+    ours = f"environment eq '{ENVIRONMENT}'"
+    assert listed(ours) == (200, {"value": []})
+    for offset, state in ((0, "Enabled"), (3600, "AdminMode")):
+        platform.world.settings["clock.offset_s"] = offset
+        platform.send("PATCH", f"{ROOT}/{ENVIRONMENT}", {"properties": {"states": {"runtime": {"id": state}}}})
+    found = listed(ours)[1]["value"]
+    assert [each["state"]["id"] for each in found] == ["Succeeded", "Succeeded"]
+    assert found[0]["createdDateTime"] > found[1]["lastActionDateTime"]
+    assert listed("environment eq 'another'") == (200, {"value": []})
+    assert listed("state eq 'x'")[0] == 400
+
+
 def test_what_is_not_there_is_refused_in_the_services_form(platform):
     assert platform.send("GET", f"{ROOT}/nobody")[0] == 404
     assert platform.send("GET", f"{ROOT}/{ENVIRONMENT}", query="")[1]["error"]["code"] == "MissingApiVersionParameter"
