@@ -13,12 +13,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from statecfg.sandbox.dataverse import errors
-from statecfg.sandbox.dataverse.conditions import Conditions, Scope
+from statecfg.sandbox.dataverse.conditions import Conditions
 from statecfg.sandbox.dataverse.exchange import PAGE_LIMIT, Exchange
 from statecfg.sandbox.dataverse.filtering import Path
 from statecfg.sandbox.dataverse.names import Names
 from statecfg.sandbox.dataverse.queryoptions import Options
 from statecfg.sandbox.dataverse.reading import Within
+from statecfg.sandbox.dataverse.scopes import Scope
 from statecfg.sandbox.tables import Column, decoder
 from statecfg.sandbox.wire import Answer, split_outside_quotes
 from statecfg.sandbox.world import Refused, Tx, quoted

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from statecfg.sandbox.dataverse import errors
+from statecfg.sandbox.dataverse import errors, queryfunctions
 from statecfg.sandbox.dataverse.filtering import (
     Alias,
     Call,
@@ -24,9 +24,10 @@ from statecfg.sandbox.dataverse.filtering import (
     filter_tree,
 )
 from statecfg.sandbox.dataverse.literals import edm_type, stored
-from statecfg.sandbox.dataverse.names import NAMES, Names, Single
+from statecfg.sandbox.dataverse.names import NAMES
+from statecfg.sandbox.dataverse.scopes import Build, Scope
 from statecfg.sandbox.tables import Column
-from statecfg.sandbox.world import World, quoted
+from statecfg.sandbox.world import quoted
 
 _SIGNS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _MIRRORED = {"eq": "eq", "ne": "ne", "gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
@@ -34,54 +35,8 @@ _TEXT_FUNCTIONS = {"contains": "%{}%", "startswith": "{}%", "endswith": "%{}"}
 _TEXTS = ("string", "memo")
 
 
-class Scope:
-    """One table within a query, under an alias, with the joins that its paths need."""
-
-    def __init__(self, names: Names, alias: str, counter: list[int] | None = None) -> None:
-        self.names = names
-        self.alias = alias
-        self.joins: list[str] = []
-        self.counter = counter if counter is not None else [0]
-        self._joined: dict[str, Scope] = {}
-
-    def sql(self, column: str) -> str:
-        """A column of this table."""
-        return f"{self.alias}.{quoted(column)}"
-
-    def fresh(self) -> str:
-        """An alias nobody has."""
-        self.counter[0] += 1
-        return f"j{self.counter[0]}"
-
-    def followed(self, navigation: str) -> Scope:
-        """The table that a single-valued navigation property leads to. Raises Refused."""
-        if navigation in self._joined:
-            return self._joined[navigation]
-        single = self.names.singles.get(navigation)
-        if single is None:
-            raise errors.unknown_property(navigation, self.names.table)
-        other = Scope(NAMES[single.target.table], self.fresh(), self.counter)
-        # One list for the whole tree of joins keeps them in the order they depend on each other.
-        other.joins = self.joins
-        self.joins.append(self._join(single, other))
-        self._joined[navigation] = other
-        return other
-
-    def _join(self, single: Single, other: Scope) -> str:
-        on = f"{self.sql(single.column.name)} = {other.sql(other.names.key)}"
-        if len(single.column.targets) > 1:
-            on += f" AND {self.sql(single.column.name + 'type')} = '{single.target.table}'"
-        return f" LEFT JOIN {quoted(other.names.table.name)} {other.alias} ON {on}"
-
-
-class Conditions:
+class Conditions(Build):
     """Builds the condition of one query; collects its parameters in order."""
-
-    def __init__(self, world: World, aliases: Mapping[str, str], caller: str = "") -> None:
-        self.world = world
-        self.caller = caller
-        self.params: list[Any] = []
-        self._aliases = aliases
 
     def where(self, text: str, scope: Scope) -> str:
         """The SQL condition of a filter's text. Raises Refused."""
@@ -100,29 +55,6 @@ class Conditions:
         if isinstance(node, Lambda):
             return self._lambda(node, scopes)
         return self._truth(node, scopes)
-
-    def place(self, path: Path, scopes: Mapping[str, Scope]) -> tuple[Scope, Column]:
-        """The table and the column that a path leads to. Raises Refused."""
-        names = path.names
-        scope = scopes[""]
-        if names[0] in scopes and len(names) > 1:
-            scope, names = scopes[names[0]], names[1:]
-        for navigation in names[:-1]:
-            scope = scope.followed(navigation)
-        return scope, scope.names.column(names[-1])
-
-    def literal(self, node: Node) -> Literal | None:
-        """The literal that a node is or stands for; None if it is neither. Raises Refused for an unknown alias."""
-        if isinstance(node, Alias):
-            if node.name not in self._aliases:
-                raise errors.bad_uri(f"The parameter alias '{node.name}' is not defined.")
-            node = filter_tree(self._aliases[node.name])
-        return node if isinstance(node, Literal) else None
-
-    def bind(self, value: Any) -> str:
-        """A parameter's place."""
-        self.params.append(value)
-        return "?"
 
     def _combination(self, node: Combination, scopes: Mapping[str, Scope]) -> str:
         listed = self._as_list(node, scopes) if node.op == "or" else None
@@ -223,10 +155,8 @@ class Conditions:
         raise errors.bad_uri("The $filter expression must evaluate to a single boolean value.")
 
     def _call(self, node: Call, scopes: Mapping[str, Scope]) -> str:
-        if node.name.startswith("Microsoft.Dynamics.CRM."):
-            from statecfg.sandbox.dataverse.queryfunctions import condition
-
-            return condition(self, node, scopes)
+        if node.name.startswith(queryfunctions.PREFIX):
+            return queryfunctions.condition(self, node, scopes)
         if node.name not in _TEXT_FUNCTIONS or len(node.arguments) != 2:
             raise errors.bad_uri(f"An unknown function with name '{node.name}' was found.")
         path, literal = node.arguments[0], self.literal(node.arguments[1])

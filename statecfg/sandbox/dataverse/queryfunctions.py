@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from statecfg.sandbox.dataverse import errors
-from statecfg.sandbox.dataverse.conditions import Conditions, Scope
 from statecfg.sandbox.dataverse.filtering import Call, Literal, Path
 from statecfg.sandbox.dataverse.literals import stored_text, utc_moment
+from statecfg.sandbox.dataverse.scopes import Build, Scope
 from statecfg.sandbox.tables import Column
 
 PREFIX = "Microsoft.Dynamics.CRM."
@@ -20,7 +20,7 @@ Span = tuple[datetime | None, datetime | None]
 _LARGEST_COUNT = 100_000
 
 
-def condition(build: Conditions, call: Call, scopes: Mapping[str, Scope]) -> str:
+def condition(build: Build, call: Call, scopes: Mapping[str, Scope]) -> str:
     """The SQL condition of a query function. Raises Refused."""
     name = call.name.removeprefix(PREFIX)
     given = {key: build.literal(node) for key, node in call.named}
@@ -49,25 +49,25 @@ def _members(literal: Literal | None, name: str) -> Sequence[Any]:
     return members
 
 
-def _in(build: Conditions, sql: str, values: Sequence[Any]) -> str:
+def _in(build: Build, sql: str, values: Sequence[Any]) -> str:
     return f"{sql} IN ({', '.join(build.bind(value) for value in values)})"
 
 
-def _not_in(build: Conditions, sql: str, values: Sequence[Any]) -> str:
+def _not_in(build: Build, sql: str, values: Sequence[Any]) -> str:
     return f"({_in(build, sql, values)}) IS NOT TRUE"
 
 
-def _between(build: Conditions, sql: str, values: Sequence[Any]) -> str:
+def _between(build: Build, sql: str, values: Sequence[Any]) -> str:
     if len(values) != 2:
         raise errors.bad_uri("The function 'Between' needs two PropertyValues.")
     return f"{sql} BETWEEN {build.bind(values[0])} AND {build.bind(values[1])}"
 
 
-def _not_between(build: Conditions, sql: str, values: Sequence[Any]) -> str:
+def _not_between(build: Build, sql: str, values: Sequence[Any]) -> str:
     return f"({_between(build, sql, values)}) IS NOT TRUE"
 
 
-_LISTS: dict[str, Callable[[Conditions, str, Sequence[Any]], str]] = {
+_LISTS: dict[str, Callable[[Build, str, Sequence[Any]], str]] = {
     "In": _in,
     "NotIn": _not_in,
     "Between": _between,
@@ -75,7 +75,7 @@ _LISTS: dict[str, Callable[[Conditions, str, Sequence[Any]], str]] = {
 }
 
 
-def _span(build: Conditions, name: str, literal: Literal | None) -> Span:
+def _span(build: Build, name: str, literal: Literal | None) -> Span:
     # Rows hold whole seconds: what was written in this very second lies before now.
     now = build.world.now() + timedelta(seconds=1)
     if name in _SPANS:
@@ -92,7 +92,7 @@ def _span(build: Conditions, name: str, literal: Literal | None) -> Span:
         raise errors.bad_uri(f"The PropertyValue of '{name}' is too large.") from cause
 
 
-def _within(build: Conditions, sql: str, column: Column, span: Span) -> str:
+def _within(build: Build, sql: str, column: Column, span: Span) -> str:
     """From the first moment up to, not including, the second."""
     parts = []
     for sign, moment in ((">=", span[0]), ("<", span[1])):
@@ -101,7 +101,7 @@ def _within(build: Conditions, sql: str, column: Column, span: Span) -> str:
     return " AND ".join(parts)
 
 
-def _by_day(build: Conditions, sql: str, column: Column, name: str, literal: Literal | None) -> str:
+def _by_day(build: Build, sql: str, column: Column, name: str, literal: Literal | None) -> str:
     try:
         day = datetime.fromisoformat(utc_moment(str(literal.value if literal else "")))
         first, after = _day(day), _day(day) + timedelta(days=1)

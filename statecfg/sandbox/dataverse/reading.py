@@ -12,13 +12,14 @@ from typing import Any
 from urllib.parse import quote
 
 from statecfg.sandbox.dataverse import errors
-from statecfg.sandbox.dataverse.conditions import Conditions, Scope
+from statecfg.sandbox.dataverse.conditions import Conditions
 from statecfg.sandbox.dataverse.exchange import PAGE_LIMIT, TOTAL, TOTAL_EXCEEDED, Exchange, Preferences
 from statecfg.sandbox.dataverse.filtering import Path
 from statecfg.sandbox.dataverse.names import NAMES, Collection, Names
 from statecfg.sandbox.dataverse.paging import Cookie, Sorted, beyond, cookie, skiptoken
 from statecfg.sandbox.dataverse.projection import Projection, Record
 from statecfg.sandbox.dataverse.queryoptions import Expand, Options
+from statecfg.sandbox.dataverse.scopes import Scope
 from statecfg.sandbox.dataverse.tracking import delta_link, refuse_other_options, version
 from statecfg.sandbox.tables import Table
 from statecfg.sandbox.wire import Answer, split_outside_quotes
