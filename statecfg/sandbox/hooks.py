@@ -7,16 +7,17 @@ the whole transaction is then rolled back. Listeners are registered when a world
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from statecfg.sandbox.world import Tx
+from statecfg.sandbox.faults import Faults
 
+# The writer's transaction, whatever the world's are: nothing is done with it here but to hand it on.
+T = TypeVar("T")
 Row = Mapping[str, Any]
 Pair = tuple[Row | None, Row | None]
-Listener = Callable[["Tx", str, str, Sequence[Pair]], None]
-Guard = Callable[["Tx", Row | None, Mapping[str, Any] | None], None]
-Divider = Callable[["Tx", Sequence[Mapping[str, Any]]], tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]]
+Listener = Callable[[T, str, str, Sequence[Pair]], None]
+Guard = Callable[[T, Row | None, Mapping[str, Any] | None], None]
+Divider = Callable[[T, Sequence[Mapping[str, Any]]], tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]]
 Watcher = Callable[[str, str, str], None]
 Aftermath = Callable[[str, str, str, int], None]
 
@@ -50,29 +51,30 @@ class Abandoned(Exception):
     """A watcher lets go of a request whose sender is gone: no further handling, and no answer."""
 
 
-class Hooks:
-    """The listeners and guards of one world."""
+class Hooks(Generic[T]):
+    """The listeners and guards of one world, and the rows that its faults refuse."""
 
-    def __init__(self) -> None:
-        self._listeners: list[Listener] = []
-        self._guards: dict[tuple[str, str], list[Guard]] = {}
-        self._dividers: dict[str, Divider] = {}
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._listeners: list[Listener[T]] = []
+        self._guards: dict[tuple[str, str], list[Guard[T]]] = {}
+        self._dividers: dict[str, Divider[T]] = {}
         self._watchers: list[Watcher] = []
         self._after: list[Aftermath] = []
         self._part_watchers: list[Watcher] = []
 
-    def on_changes(self, listener: Listener) -> None:
+    def on_changes(self, listener: Listener[T]) -> None:
         """Have `listener(tx, table, operation, pairs)` called after each write; pairs are (before, after)."""
         self._listeners.append(listener)
 
-    def on_before(self, table: str, operation: str, guard: Guard) -> None:
+    def on_before(self, table: str, operation: str, guard: Guard[T]) -> None:
         """Have `guard(tx, before, changes)` called before each such write; it raises Refused to prevent it.
 
         changes: what is written, all of it on create, None on delete. before: None on create.
         """
         self._guards.setdefault((table, operation), []).append(guard)
 
-    def on_dividing(self, table: str, divider: Divider) -> None:
+    def on_dividing(self, table: str, divider: Divider[T]) -> None:
         """Have `divider(tx, rows)` say what is created instead of rows of this table.
 
         It returns as many rows as it was given, and further ones that come with them; it may raise Refused.
@@ -80,7 +82,7 @@ class Hooks:
         self._dividers[table] = divider
 
     def divided(
-        self, tx: Tx, table: str, rows: Sequence[Mapping[str, Any]]
+        self, tx: T, table: str, rows: Sequence[Mapping[str, Any]]
     ) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]:
         """What is created where these rows were asked for, and what comes with them."""
         divider = self._dividers.get(table)
@@ -119,11 +121,11 @@ class Hooks:
         for watcher in self._after:
             watcher(service, method, path, status)
 
-    def guard(self, tx: Tx, table: str, operation: str, before: Row | None, changes: Row | None) -> None:
+    def guard(self, tx: T, table: str, operation: str, before: Row | None, changes: Row | None) -> None:
         """Let every guard of this write speak; before is None for a create, changes None for a delete."""
         for guard in self._guards.get((table, operation), ()):
             guard(tx, before, changes)
-        fault = None if changes is None else tx.world.faults.refusal(table, {**(before or {}), **changes})
+        fault = None if changes is None else self._faults.refusal(table, {**(before or {}), **changes})
         if fault is not None:
             raise Refused(
                 str(fault.details.get("code", "0x80040265")),
@@ -131,11 +133,11 @@ class Hooks:
                 int(fault.details.get("status", 400)),
             )
 
-    def after_change(self, tx: Tx, table: str, operation: str, before: Row | None, after: Row | None) -> None:
+    def after_change(self, tx: T, table: str, operation: str, before: Row | None, after: Row | None) -> None:
         """Tell every listener of one written row."""
         self.after_changes(tx, table, operation, ((before, after),))
 
-    def after_changes(self, tx: Tx, table: str, operation: str, pairs: Sequence[Pair]) -> None:
+    def after_changes(self, tx: T, table: str, operation: str, pairs: Sequence[Pair]) -> None:
         """Tell every listener of the rows that one request wrote to one table."""
         for listener in self._listeners:
             listener(tx, table, operation, pairs)

@@ -308,8 +308,8 @@ class World:
         self._connection.executescript(_OWN_TABLES)
         self.seed = seed
         self.random = random.Random(seed)  # noqa: S311 - repeatable worlds, no secrets
-        self.hooks = Hooks()
         self.faults = Faults()
+        self.hooks: Hooks[Tx] = Hooks(self.faults)
         self.settings = Settings(self._stored_settings(), self._save_setting)
         for name, value in (settings or {}).items():
             self.settings[name] = value

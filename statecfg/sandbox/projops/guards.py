@@ -30,7 +30,7 @@ def register(world: World) -> None:
         world.hooks.on_before(table, operation, _for_people(guard))
 
 
-def _for_people(guard: Guard) -> Guard:
+def _for_people(guard: Guard[Tx]) -> Guard[Tx]:
     def guarded(tx: Tx, before: Row | None, changes: Changes | None) -> None:
         if not is_acting() and not tx.from_peer:
             guard(tx, before, changes)
@@ -132,7 +132,7 @@ def _removed_invoice(tx: Tx, before: Row | None, _values: Changes | None) -> Non
         release(tx, tx.find(DETAIL, msdyn_invoice=before["invoiceid"]), before["invoiceid"])
 
 
-def _of_settled(column: str) -> Guard:
+def _of_settled(column: str) -> Guard[Tx]:
     """A guard for lines and details: none is added to, changed on or taken off a confirmed invoice."""
 
     def guard(tx: Tx, before: Row | None, values: Changes | None) -> None:
@@ -150,7 +150,7 @@ def _removed_detail(tx: Tx, before: Row | None, values: Changes | None) -> None:
         release(tx, [before], None)
 
 
-_GUARDS: tuple[tuple[str, str, Guard], ...] = (
+_GUARDS: tuple[tuple[str, str, Guard[Tx]], ...] = (
     (MILESTONE, CREATE, _new_milestone),
     (MILESTONE, UPDATE, _changed_milestone),
     (MILESTONE, DELETE, _removed_milestone),
