@@ -1,0 +1,56 @@
+"""Each promise taken away, and what the same points of death come to then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.kill.bench import AFTER, Bench, Watching
+from tests.kill.copies import Copy
+from tests.kill.ending import CONFIRM, CREATE
+from tests.kill.lacking import Hasty, Resending, with_other_ids, without_originals
+from tests.kill.late import killed_before
+from tests.kill.recovering import APPLY, RESUME, Product, recover
+from tests.kill.waves import MILESTONES
+
+first, second = (pytest.mark.xdist_group(f"side-{n}") for n in range(2))
+
+
+def after_commit(watched: Watching, action: str) -> Copy:
+    """The first moment at which such a request is carried out and not answered."""
+    return next(copy for asked, when, copy in watched.writes if when == AFTER and action in asked.path)
+
+
+@first
+@pytest.mark.parametrize("action", [CREATE, CONFIRM])
+def test_what_may_have_happened_is_not_sent_again(watched: Watching, action: str) -> None:
+    copy = after_commit(watched, action)
+    assert recover(watched.bench, copy, RESUME, Product(Resending)) != []
+    assert recover(watched.bench, copy, RESUME) == []
+
+
+@second
+def test_the_service_is_given_the_time_that_it_may_take(bench: Bench) -> None:
+    assert killed_before(bench, CREATE, RESUME, Product(Hasty)) != []
+    assert killed_before(bench, CREATE, RESUME) == []
+
+
+@second
+def test_ids_that_are_computed_keep_a_milestone_from_being_made_twice(bench: Bench, tmp_path: Path) -> None:
+    other = with_other_ids(bench.sandbox.directory / "inventory", tmp_path / "inventory")
+    assert killed_before(bench, MILESTONES, APPLY, Product(inventory=other)) != []
+    assert killed_before(bench, MILESTONES, APPLY) == []
+
+
+@first
+def test_a_run_file_says_how_the_maps_were_where_nothing_else_does(watched: Watching, tmp_path: Path) -> None:
+    product = Product(
+        inventory=without_originals(watched.bench.sandbox.directory / "inventory", tmp_path / "inventory")
+    )
+    copy = after_commit(watched, "SwitchActive")
+    assert recover(watched.bench, copy, APPLY, product) == []
+    for path in copy.project.rglob("runs/*.json"):
+        path.unlink()
+    words = recover(watched.bench, copy, APPLY, product)
+    assert "original" in str(words)
