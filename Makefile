@@ -4,13 +4,15 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-damage test-clients lint check bench clean
+.PHONY: help demo test test-damage test-kill test-clients lint check bench clean
 
 help:
 	@echo 'make demo    the whole cutover on a local stand-in, in under a minute'
 	@echo 'make test    the tests, over real sockets on loopback'
 	@echo 'make test-damage'
 	@echo '             the long ones: wrong orders, missing checks, every interrupted world'
+	@echo 'make test-kill'
+	@echo '             every point of death: a run stopped at each request, and taken up again'
 	@echo 'make test-clients'
 	@echo '             clients of other people, unmodified, against the sandbox; needs Node and npm'
 	@echo 'make lint    format, ruff, mypy --strict, import contracts'
@@ -33,6 +35,9 @@ test: $(READY)
 test-damage: $(READY)
 	$(BIN)/python -m pytest -n 2 -m damage
 
+test-kill: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/kill
+
 test-clients: $(READY)
 	@$(BIN)/python -m tests.third_party.packages
 	$(BIN)/python -m pytest tests/third_party
@@ -43,7 +48,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 
-check: lint test test-damage test-clients
+check: lint test test-damage test-kill test-clients
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
