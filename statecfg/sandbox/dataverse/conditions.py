@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any
 
 from statecfg.sandbox.dataverse import errors, queryfunctions
 from statecfg.sandbox.dataverse.filtering import (
@@ -47,6 +46,8 @@ class Conditions(Build):
         if isinstance(node, Combination):
             return self._combination(node, scopes)
         if isinstance(node, Negation):
+            if isinstance(node.term, Call) and node.term.name.startswith(queryfunctions.PREFIX):
+                raise errors.bad_uri(f"The function '{node.term.name}' can't be negated.")
             return f"({self.condition(node.term, scopes)}) IS NOT TRUE"
         if isinstance(node, Comparison):
             return self._comparison(node, scopes)
@@ -77,14 +78,7 @@ class Conditions(Build):
         if len(paths) != 1:
             return None
         scope, column = self.place(Path(paths.pop()), scopes)
-        return self._among(scope.sql(column.name), [stored(column, literal) for literal in values])
-
-    def _among(self, sql: str, values: list[Any]) -> str:
-        """Whether a column holds one of these values; a number that it can't hold is none of them."""
-        possible = [value for value in values if not isinstance(value, Decimal)]
-        if all(not isinstance(value, str) or value.isascii() for value in possible):
-            return f"{sql} IN ({', '.join(self.bind(value) for value in possible)})"
-        return f"fold({sql}) IN ({', '.join(f'fold({self.bind(value)})' for value in possible)})"
+        return self.among(scope.sql(column.name), [stored(column, literal) for literal in values])
 
     def _comparison(self, node: Comparison, scopes: Mapping[str, Scope]) -> str:
         left, right, op = node.left, node.right, node.op

@@ -50,7 +50,7 @@ def _members(literal: Literal | None, name: str) -> Sequence[Any]:
 
 
 def _in(build: Build, sql: str, values: Sequence[Any]) -> str:
-    return f"{sql} IN ({', '.join(build.bind(value) for value in values)})"
+    return build.among(sql, values)
 
 
 def _not_in(build: Build, sql: str, values: Sequence[Any]) -> str:

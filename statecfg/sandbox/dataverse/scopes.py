@@ -5,7 +5,8 @@ Shared by the operators of a filter and by the query functions, which know nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from statecfg.sandbox.dataverse import errors
@@ -86,3 +87,10 @@ class Build:
         """A parameter's place."""
         self.params.append(value)
         return "?"
+
+    def among(self, sql: str, values: Sequence[Any]) -> str:
+        """Whether a column holds one of these values; a number that it can't hold is none of them."""
+        possible = [value for value in values if not isinstance(value, Decimal)]
+        if all(not isinstance(value, str) or value.isascii() for value in possible):
+            return f"{sql} IN ({', '.join(self.bind(value) for value in possible)})"
+        return f"fold({sql}) IN ({', '.join(f'fold({self.bind(value)})' for value in possible)})"
