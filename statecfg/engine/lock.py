@@ -10,16 +10,28 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import portalocker
 
-from statecfg.model.errors import ApiError, Conflict, Locked, NotFound, StatecfgError
+from statecfg.model.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Locked,
+    NotFound,
+    Rejected,
+    StatecfgError,
+    Unavailable,
+)
 from statecfg.model.events import Emit, Event, silent
 from statecfg.model.lease import Holder, Lease, LeaseStore
 from statecfg.model.plan import Finding
+
+GIVE_BACK = 3
+"""How often a lease is tried to be given back; what is left then is void at once on this host, elsewhere in time."""
 
 
 def this_process(run: str, who: str, phase: str) -> Holder:
@@ -80,12 +92,16 @@ class Lock:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def take(self, owns: str = "") -> None:
-        """Take the lease. owns: a run whose lease may be taken over (`resume RUN`). Raises Locked."""
+        """Take the lease. owns: a run whose lease may be taken over (`resume RUN`).
+
+        Where none can be made, `unavailable` says why. Raises Locked; ApiError if the service is away, for then
+        nobody knows whether there is one.
+        """
         try:
             self.tag = self.store.create(self.holder, self.lease_s)
         except Conflict:
             self._take_over(owns)
-        except ApiError as cause:
+        except (Forbidden, NotFound, Rejected) as cause:
             self.unavailable = cause.what
             return
         self._say("taken")
@@ -94,7 +110,9 @@ class Lock:
         held = self.store.read()
         if held is None:
             return self.take(owns)
-        if not (is_gone(held.holder) or held.holder.run == owns or self._may_expire(held)):
+        # Ours already: it was made, and the answer was lost.
+        is_ours = held.holder == self.holder
+        if not (is_ours or is_gone(held.holder) or held.holder.run == owns or self._may_expire(held)):
             raise Locked(
                 f"{held.holder} is at work here; it renewed its lock {held.age_s:.0f} s ago",
                 do=f"wait for it; if it is gone for good: statecfg lock release {held.holder.run}",
@@ -112,12 +130,22 @@ class Lock:
         """Renew the lease until the run ends; meant for a thread. A renewal that is refused loses it."""
         while not self._ended.wait(self.lease_s / 4):
             try:
-                self.tag = self.store.replace(self.holder, self.lease_s, self.tag)
+                self._renew()
             except (Conflict, NotFound) as cause:
                 self.lost = cause.what or "somebody else took it"
                 return
             except StatecfgError:
                 continue  # away for a moment; the next renewal, or the fence, will tell
+
+    def _renew(self) -> None:
+        """Write the lease again. Raises Conflict or NotFound if it isn't ours any more."""
+        try:
+            self.tag = self.store.replace(self.holder, self.lease_s, self.tag)
+        except Conflict:
+            held = self.store.read()
+            if held is None or held.holder != self.holder:
+                raise
+            self.tag = held.tag  # the last renewal was written, and its answer lost
 
     def check(self) -> None:
         """Raise Locked if the lease was lost: nothing may be written any more."""
@@ -129,12 +157,22 @@ class Lock:
     def release(self) -> None:
         """Give the lease back, if it is still ours."""
         self._ended.set()
-        if self.tag and not self.lost:
-            try:
-                self.store.delete(self.tag)
-                self._say("released")
-            except ApiError as cause:
-                self.unavailable = cause.what
+        with suppress(ApiError):
+            for _ in range(GIVE_BACK):
+                if not self.tag or self.lost or self._given_back():
+                    break
+
+    def _given_back(self) -> bool:
+        """Whether the lease is gone, or another's. Where the answer is lost, or it was renewed, looking tells."""
+        try:
+            self.store.delete(self.tag)
+        except (Conflict, Unavailable):
+            left = self.store.read()
+            if left is not None and left.holder == self.holder:
+                self.tag = left.tag
+                return False
+        self._say("released")
+        return True
 
     def _say(self, what: str) -> None:
         self.emit(Event("lock", {"what": what, **asdict(self.holder)}))

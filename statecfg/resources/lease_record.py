@@ -50,7 +50,8 @@ class LeaseRecord:
     def create(self, holder: Holder, lease_s: float) -> str:
         settings = self._settings
         values = {settings.id_column: self.id, settings.name_column: "statecfg lock", **self._text(holder, lease_s)}
-        self._dataverse.create(settings.entity_set, values)
+        # With an id of its own a second try can't make a second lease: it is a Conflict, and whose it is can be read.
+        self._dataverse.create(settings.entity_set, values, repeatable=True)
         return self._tag()
 
     def replace(self, holder: Holder, lease_s: float, tag: str) -> str:

@@ -6,7 +6,7 @@ own ledger, never through the product.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import requests
 
 from statecfg.app import App
+from statecfg.engine.interrupting import Stop
 from statecfg.model.events import Event
 from statecfg.model.options import Options
 from statecfg.model.plan import Finding, Plan
@@ -35,13 +36,15 @@ class Rig:
     states: Path = STATES
     extra: dict[str, str] = field(default_factory=dict)
     disabled: frozenset[str] = frozenset()
+    stop: Callable[[], Stop] = Stop
     events: list[Event] = field(default_factory=list)
     apps: list[App] = field(default_factory=list)
 
     def app(self) -> App:
         """The application, as a new process would open it."""
         options = Options(self.inventory, self.states, None, dict(self.extra), self.state_dir)
-        app = App(options, self.events.append, disabled=self.disabled, cache_dir=self.state_dir / "tokens")
+        tokens = self.state_dir / "tokens"
+        app = App(options, self.events.append, disabled=self.disabled, stop=self.stop(), cache_dir=tokens)
         self.apps.append(app)
         return app
 
