@@ -349,6 +349,19 @@ def test_a_map_in_an_integration_job_fills_a_backlog_that_outlives_its_stop(link
     assert link.rows("fo.DualWriteAsyncLogs") == []
 
 
+def test_what_finance_refuses_of_a_backlog_is_in_the_error_log_until_it_is_delivered(link: Link) -> None:
+    link.settings(async__maps=["actuals"])
+    link.create(hours(), hours("90"), table="msdyn_actual")
+    fault = {"effect": "refuse_row", "table": STAGING, "occurrence": 1, "message": "Not today."}
+    link.control("POST", "faults", fault)
+    assert link.control("POST", "async-run", {}).json() == {"delivered": 1, "failed": 1}
+    (error,) = link.rows("fo.DualWriteAsyncRefErrorLogs")
+    assert (error["MarkForRetry"], "Not today." in error["DVErrorLogReference"]) == ("Yes", True)
+    assert len(link.rows("fo.DualWriteAsyncLogs")) == 1
+    assert link.control("POST", "async-run", {}).json() == {"delivered": 1, "failed": 0}
+    assert len(link.rows(STAGING)) == 2
+
+
 def test_a_backlog_holds_amounts_to_the_last_digit(link: Link) -> None:
     link.settings(async__maps=["actuals"])
     link.create(hours(LARGEST), table="msdyn_actual")

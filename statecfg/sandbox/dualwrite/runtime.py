@@ -30,6 +30,7 @@ JOB_ONLY = "job"
 TO_FINANCE = "finance"
 TO_DATAVERSE = "dataverse"
 ASYNC_LOGS = "fo.DualWriteAsyncLogs"
+ASYNC_ERRORS = "fo.DualWriteAsyncRefErrorLogs"
 
 
 class Runtime:
@@ -65,15 +66,32 @@ class Runtime:
         return len(waiting)
 
     def drain(self, tx: Tx, map_name: str | None = None) -> int:
-        """Run the asynchronous integration job: deliver its backlog in order, whatever its maps do by now."""
+        """Run the asynchronous integration job: deliver its backlog in order, whatever its maps do by now.
+
+        What F&O refuses stays in the backlog, stands in the job's error log, and is tried again by the next run.
+        """
         waiting = list(tx.find(BACKLOG, map=map_name) if map_name else tx.select(BACKLOG))
-        for entry in waiting:
-            target = _target_from(json.loads(entry["mapping"]))
-            row = unkept(tx.world, target.source_table, entry["after"])
-            Carrier(tx, target, self._write).carry(entry["operation"], row or {})
-            tx.delete(ASYNC_LOGS, (entry["company"], entry["id"]))
-            tx.delete(BACKLOG, entry["id"])
-        return len(waiting)
+        return sum(self._delivered(tx, entry) for entry in waiting)
+
+    def _delivered(self, tx: Tx, entry: Row) -> bool:
+        target = _target_from(json.loads(entry["mapping"]))
+        row = unkept(tx.world, target.source_table, entry["after"])
+        error = (entry["company"], entry["id"])
+        if tx.get(ASYNC_ERRORS, error) is not None:
+            tx.delete(ASYNC_ERRORS, error)
+        try:
+            with tx.savepoint():
+                Carrier(tx, target, self._write).carry(entry["operation"], row or {})
+        except PropagationFailed as refusal:
+            tx.insert(ASYNC_ERRORS, {
+                "dataAreaId": entry["company"], "SourceKey": entry["id"], "SynchErrorType": "ApplicationFailure",
+                "MarkForRetry": "Yes", "SyncExecutionId": tx.world.new_guid(), "DVErrorLogReference": refusal.message,
+                "LogCreationTimestamp": tx.world.timestamp(), "UniqueEntityName": target.mapping.label,
+            })  # fmt: skip
+            return False
+        tx.delete(ASYNC_LOGS, (entry["company"], entry["id"]))
+        tx.delete(BACKLOG, entry["id"])
+        return True
 
     def carry_rows(self, tx: Tx, target: Target, rows: Iterator[Row]) -> tuple[int, list[str]]:
         """Push rows of the Dataverse side as an initial sync does: how many were tried, and what was refused."""
