@@ -37,7 +37,7 @@ def test_settings_that_the_page_speaks_of_exist(sandbox: Sandbox) -> None:
 def test_the_faults_that_the_page_shows_raw_are_understood(sandbox: Sandbox) -> None:
     for text in re.findall(r"`raw` `(\{.*?\})` \|", TEXT):
         shown = sandbox.kernel.control.call("faults", "POST", json.loads(text.replace("{...}", "{}")))
-        assert shown["effect"] in ("start_failure", "polls", "edit")
+        assert shown["effect"] in ("start_failure", "polls", "edit", "status")
     sandbox.kernel.control.call("faults", "DELETE")
 
 
