@@ -316,10 +316,15 @@ class World:
         self.settings.declare("clock.offset_s", 0, "seconds the world's clock is ahead of the machine's")
 
     def define(self, table: Table) -> None:
-        """Create the SQL table for a catalog table; nothing happens to one that exists."""
+        """Create the SQL table for a catalog table; one that exists, of an older release, gets what it lacks."""
         shape = Shape(table)
+        create, *indexes = shape.statements()
         with self.transaction() as tx:
-            for statement in shape.statements():
+            tx.connection.execute(create)
+            there = {row[1] for row in tx.connection.execute(f"PRAGMA table_info({shape.sql_name})")}
+            for c in (c for c in table.columns if c.name not in there):
+                tx.connection.execute(f"ALTER TABLE {shape.sql_name} ADD COLUMN {quoted(c.name)} {SQL_TYPES[c.type]}")
+            for statement in indexes:
                 tx.connection.execute(statement)
         self._shapes[table.name] = shape
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -184,6 +185,22 @@ def test_settings_have_defaults_and_are_kept_with_the_world(tmp_path: Path) -> N
     again = World(str(tmp_path / "w.db"))
     assert again.settings["a.b"] == 3
     again.close()
+
+
+def test_a_kept_world_of_an_older_release_gets_the_columns_it_lacks(tmp_path: Path) -> None:
+    old = World(str(tmp_path / "w.db"))
+    old.define(replace(THINGS, columns=THINGS.columns[:2], alternate_keys=()))
+    with old.transaction() as tx:
+        tx.insert("thing", {"id": "a", "name": "kept"})
+    old.close()
+    world = World(str(tmp_path / "w.db"))
+    world.define(THINGS)
+    with world.transaction() as tx:
+        assert (tx.get("thing", "a") or {})["name"] == "kept"
+        assert tx.update("thing", "a", {"amount": Decimal("1.5")})["amount"] == Decimal("1.5")
+        with pytest.raises(Duplicate):
+            tx.insert("thing", {"id": "b", "name": "kept"})
+    world.close()
 
 
 def test_a_snapshot_brings_rows_numbers_and_settings_back(world: World) -> None:
