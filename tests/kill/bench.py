@@ -36,7 +36,7 @@ SETTINGS = {
     "fence.group": "1",
 }
 # A seed that makes, on three contracts of two legal entities, every kind of line and one milestone made by hand.
-SHAPE = {"contracts": 3, "milestones": 7, "seed": 8}
+SHAPE = {"contracts": 3, "milestones": 7, "seed": 18}
 _READS_BY_POST = ("GetApplicationVersion", "/oauth2/", "GetTemplatePrerequisiteSequences")
 _DEADLINE_S = 60
 
@@ -71,14 +71,14 @@ class Nobody:
 @dataclass(repr=False)
 class Bench:
     """One sandbox, and the moments to which it can go back. carried: actions on invoices since the world was fresh,
-    by address, counted by the sandbox's own answers."""
+    by address, counted by the sandbox's own answers. moments: the fresh world, and each phase's end."""
 
     place: Path
     sandbox: Sandbox
     settings: dict[str, str] = field(default_factory=lambda: dict(SETTINGS))
     carried: Counter[str] = field(default_factory=Counter)
     ending: Ending | None = None
-    _moments: dict[str, Copy] = field(default_factory=dict)
+    moments: dict[str, Copy] = field(default_factory=dict)
     _observer: Observer = field(default_factory=Nobody)
     _under_way: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -137,8 +137,8 @@ class Bench:
     def keep(self, name: str, phase: str, directory: Path) -> Copy:
         """Remember the world as it is, with a copy of a state directory."""
         self.sandbox.world.snapshot(name)
-        self._moments[name] = self.copy(phase, name, name, directory)
-        return self._moments[name]
+        self.moments[name] = self.copy(phase, name, name, directory)
+        return self.moments[name]
 
     def copy(self, phase: str, moment: str, name: str, directory: Path) -> Copy:
         """The present moment, whose world is kept under a name."""
@@ -153,7 +153,7 @@ class Bench:
 
     def begun(self, phase: str, way: str) -> Path:
         """Go back to just before a phase; the state directory of then, in a place of its own."""
-        return self._taken(self._moments["fresh" if phase == PHASES[0] else PHASES[0]], way)
+        return self._taken(self.moments["fresh" if phase == PHASES[0] else PHASES[0]], way)
 
     def take(self, copy: Copy, way: str) -> Path:
         """Go back to a moment, the clock too: what was under way then still is. Its state directory as by `begun`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.kill.bench import AFTER, Bench, Watching
 from tests.kill.copies import Copy
 from tests.kill.ending import CONFIRM, CREATE
+from tests.kill.killing import unlike
 from tests.kill.lacking import Hasty, Resending, with_other_ids, without_originals
 from tests.kill.late import killed_before
 from tests.kill.recovering import APPLY, RESUME, Product, recover
@@ -54,3 +56,13 @@ def test_a_run_file_says_how_the_maps_were_where_nothing_else_does(watched: Watc
         path.unlink()
     words = recover(watched.bench, copy, APPLY, product)
     assert "original" in str(words)
+
+
+@first
+def test_a_world_or_a_directory_that_is_not_its_copy_is_told_from_it(watched: Watching) -> None:
+    bench = watched.bench
+    before, after = bench.moments["fresh"], bench.moments["cutover"]
+    directory = bench.begun("restored", "likeness")
+    assert unlike(bench, after, directory) == []
+    assert unlike(bench, replace(after, world=before.world), directory) != []
+    assert unlike(bench, replace(after, project=before.project), directory) != []
