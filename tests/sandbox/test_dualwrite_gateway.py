@@ -244,6 +244,17 @@ def test_no_bytes_make_the_gateway_fail(running: Link, body: bytes) -> None:
     assert running.kernel.crashes == []
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=anything, force=st.sampled_from(["true", "FALSE", "", "x"]), whole=st.booleans())
+def test_no_body_makes_a_reset_or_a_key_fail(running: Link, body: Any, force: str, whole: bool) -> None:
+    if whole:
+        body = {"environments": [body, body], "legalEntities": [body], "integrationKeys": {"accounts": [body]}}
+    dataset = f"dataverse-{running.cid[:8]}"
+    for path in (f"ConnectionSet/{running.cid}/Reset?forceReset={force}", f"dataset/{dataset}/IntegrationKeys"):
+        assert running.send("POST", f"/api/{path}", body).status_code < 500
+    assert running.kernel.crashes == []
+
+
 def reset(link: Link, *companies: str, force: str = "False") -> requests.Response:
     """The call as DWH sends it; it writes booleans with a capital."""
     environment = {"name": "n", "displayName": "n", "id": "n", "isDevInstance": False, "directUrl": "https://n"}
