@@ -13,6 +13,7 @@ DAMAGE = (
     "tests/end_to_end/test_somebody_",
     "tests/end_to_end/test_between_",
     "tests/end_to_end/test_ways_",
+    "tests/end_to_end/test_wire_",
     "tests/end_to_end/test_witnesses",
     "tests/sandbox/test_typical_mistakes",
 )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.stage import Stage
-from tests.end_to_end.wire import End, fired, finish, pattern, small_world, spelling, taken
+from tests.end_to_end.wire import End, finish, fired, pattern, small_world, spelling, taken
 
 HTML = "<html><body>Please sign in to the network</body></html>"
 FAILURES: Mapping[str, Mapping[str, Any]] = {
