@@ -244,6 +244,20 @@ def test_a_batch_stops_at_the_first_failure_unless_told_to_go_on(dataverse: Plac
     assert (went_on.status_code, statuses(went_on)) == (200, [204, 404, 204])
 
 
+def test_a_part_may_be_made_for_somebody_else(dataverse: Place) -> None:
+    ada, nobody = "MSCRMCallerID: 00000000-0000-4000-8000-0000000000ab", f"MSCRMCallerID: {NOBODY}"
+    batch = (
+        Batch(dataverse)
+        .request("GET WhoAmI()")
+        .request("GET WhoAmI()", None, ada)
+        .request("GET WhoAmI()", None, nobody)
+    )
+    answer = batch.send(prefer="odata.continue-on-error")
+    assert statuses(answer) == [200, 200, 403]
+    found = re.findall(r'"UserId":"[^"]*(..)"', answer.text)
+    assert found == ["aa", "ab"]
+
+
 def test_an_error_within_a_batch_says_which_request_it_is_of(dataverse: Place) -> None:
     answer = Batch(dataverse).request("GET WhoAmI()").request(f"GET accounts({NOBODY})").send()
     assert answer.text.count("REQ_ID: ") == 1

@@ -147,9 +147,12 @@ class Dataverse:
             return error_answer(errors.bad_uri("The request is nested too deeply."))
 
     def _routed(self, tx: Tx, exchange: Exchange) -> Answer:
-        before, tx.caller = tx.caller, exchange.user
+        # A part of a batch may be made for somebody else than the batch.
+        behalf = _impersonated(tx, exchange.request)
+        user = exchange.user if behalf is None else _seated(behalf)
+        before, tx.caller = tx.caller, user
         try:
-            return self._routing.handle(tx, exchange)
+            return self._routing.handle(tx, replace(exchange, user=user))
         finally:
             tx.caller = before
 
