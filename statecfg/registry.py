@@ -30,6 +30,7 @@ from statecfg.resources.preconditions.only_these_ready import OnlyTheseReady
 from statecfg.resources.preconditions.phase_complete import PhaseComplete
 from statecfg.resources.preconditions.target_mapping import TargetMapping
 from statecfg.resources.services import Services
+from statecfg.understanding import understanding
 
 _KINDS: tuple[type[Kind], ...] = (Maps, Milestones, Invoices)
 _OF_SERVICES: tuple[Any, ...] = (
@@ -57,22 +58,22 @@ INVARIANTS: Mapping[str, type[Invariant]] = {invariant.name: invariant for invar
 def kinds(services: Services, states: StateSet) -> Kinds:
     """The kinds for one environment."""
     return {
-        "map": Maps(services, declared_versions(states)),
-        "milestones": Milestones(services),
-        "invoices": Invoices(services),
+        "map": understanding(Maps)(services, declared_versions(states)),
+        "milestones": understanding(Milestones)(services),
+        "invoices": understanding(Invoices)(services),
     }
 
 
 def checks(services: Services, states: StateSet) -> Checks:
     """The preconditions for one environment."""
-    made: list[Check] = [check(services) for check in _OF_SERVICES]
-    made += [check(services, states) for check in _OF_PHASES]
+    made: list[Check] = [understanding(check)(services) for check in _OF_SERVICES]
+    made += [understanding(check)(services, states) for check in _OF_PHASES]
     return {check.name: check for check in made}
 
 
 def invariants(services: Services) -> Invariants:
     """The invariants for one environment."""
-    made: list[Invariant] = [invariant(services) for invariant in _INVARIANTS]
+    made: list[Invariant] = [understanding(invariant)(services) for invariant in _INVARIANTS]
     return {invariant.name: invariant for invariant in made}
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from statecfg import registry
 from statecfg.clients.connect import Clients
+from statecfg.clients.hearing import understood
 from statecfg.engine.lock import Lock, this_process
 from statecfg.engine.run import Scene
 from statecfg.engine.waiting import Pace, Waiting
@@ -32,6 +33,7 @@ from statecfg.resources.marks import take_mark
 from statecfg.resources.milestones.live import MilestonesLive
 from statecfg.resources.progress import begun_next
 from statecfg.resources.services import Services
+from statecfg.understanding import LEASE, understanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Stage:
             passed=lambda seen: declared.next if begun_next(declared, states, seen, book.current) else "",
             not_begun=lambda seen: _not_begun(declared, states, seen, book),
             originals=lambda seen: _originals(kinds["map"], seen),
-            take_mark=lambda: take_mark(services),
+            take_mark=understood()(lambda: take_mark(services)),
             adopted=_adopted,
             lock=lambda run: self._lock(run, declared, kinds, book),
             directory=self.directory,
@@ -87,7 +89,9 @@ class Stage:
 
     def lease(self, identity: Identity) -> LeaseRecord:
         """Where this environment's lease is kept."""
-        return LeaseRecord(self.clients.dataverse, identity.organization_id, self.project.environment.lock)
+        return understanding(LeaseRecord, LEASE)(
+            self.clients.dataverse, identity.organization_id, self.project.environment.lock
+        )
 
     def services(self, book: WindowBook, *, gateway: bool = True) -> Services:
         """What kinds and checks are handed. gateway: False where only Dataverse and F&O may be asked."""
@@ -103,6 +107,10 @@ class Stage:
 
     def identity(self, *, gateway: bool = True) -> Identity:
         """Which environment this is, as its services say. Raises PlanRefused if the two sides don't belong together."""
+        with understood():
+            return self._identity(gateway=gateway)
+
+    def _identity(self, *, gateway: bool) -> Identity:
         environment, clients = self.project.environment, self.clients
         linked = host(str(clients.dataverse.finance_link().get("url", "")))
         if linked != host(environment.finance):

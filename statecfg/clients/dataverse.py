@@ -219,7 +219,7 @@ class Dataverse:
     def dop(self) -> int | None:
         """How many requests at once the service recommends (x-ms-dop-hint); None before it has said so."""
         hint = self._last.headers.get("x-ms-dop-hint", "") if self._last else ""
-        return int(hint) if hint.isdigit() and int(hint) > 0 else None
+        return int(hint) if hint.isdecimal() and len(hint) < 6 and int(hint) > 0 else None
 
     # The wire
 

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -124,10 +125,10 @@ def side_by_side(read: Callable[[T], list[Row]], parts: Iterable[T], workers: in
         waiting: deque[Future[list[Row]]] = deque()
         stream = iter(parts)
         try:
-            waiting.extend(pool.submit(read, part) for part in itertools.islice(stream, workers))
+            waiting.extend(pool.submit(copy_context().run, read, part) for part in itertools.islice(stream, workers))
             while waiting:
                 rows = waiting.popleft().result()
-                waiting.extend(pool.submit(read, part) for part in itertools.islice(stream, 1))
+                waiting.extend(pool.submit(copy_context().run, read, part) for part in itertools.islice(stream, 1))
                 yield from rows
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

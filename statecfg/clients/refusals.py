@@ -150,7 +150,7 @@ def _class_of(status: int, code: str, message: str) -> type[ApiError]:
 def hex_code(code: str) -> str:
     """A Dataverse code as 0x8..., whichever of its two forms was sent (signed decimal, hex)."""
     text = code.strip().lower()
-    if text.startswith("-") and text[1:].isdigit():
+    if text.startswith("-") and text[1:].isdecimal() and len(text) < 20:
         return f"0x{int(text) & 0xFFFFFFFF:08x}"
     return text
 

@@ -91,7 +91,7 @@ class _Msal:
 # An answer that isn't what it should be may be the same every time.
 FEW = 4
 # What msal lets through when an authority answers with no JSON, or with JSON of another form.
-_MISUNDERSTOOD = (ValueError, RuntimeError, LookupError, TypeError, AttributeError)
+_MISUNDERSTOOD = (ValueError, RuntimeError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 class ApplicationSignIn:

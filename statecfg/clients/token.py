@@ -18,7 +18,7 @@ from statecfg.clients.redaction import Redaction
 from statecfg.clients.refusals import presentable, service_in_words
 from statecfg.clients.secrets import Secrets
 from statecfg.clients.session import Session
-from statecfg.clients.signin import ApplicationSignIn, Outage, SignInMethod, UserSignIn
+from statecfg.clients.signin import FEW, ApplicationSignIn, Outage, SignInMethod, UserSignIn
 from statecfg.model.environment import Environment, SignIn
 from statecfg.model.errors import SignInRefused, Unavailable
 
@@ -27,6 +27,7 @@ GATEWAY_SCOPE = "https://IntegratorApp.com/.default"
 
 # A token is renewed this long before it ends, so that none runs out on its way.
 EARLY_S = 300.0
+LONGEST_S = 24 * 3600.0
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 FIRST_TRIES = 4
 """How often an authority is asked that has never answered in this process."""
@@ -148,7 +149,7 @@ class Tokens:
         token = str(result["access_token"])
         if not token.startswith("eyJ"):  # those are known by their shape
             self._redaction.keep_secret(token)
-        lifetime_s = float(int(result.get("expires_in") or 0))
+        lifetime_s = _seconds(result.get("expires_in"))
         held.header = f"Bearer {token}"
         held.until = asked_at + lifetime_s - min(EARLY_S, lifetime_s * 0.2)
 
@@ -161,6 +162,8 @@ class Tokens:
                 result = self._method(credential).acquire(credential.scope, fresh=fresh)
                 if "access_token" in result:
                     return result
+                if not result.get("error"):
+                    raise Outage("its answer holds neither a token nor a reason", tries=FEW)
                 if result.get("error") not in _TRANSIENT:
                     raise self._refused(credential, result)
                 problem = str(result.get("error"))
@@ -220,6 +223,14 @@ class Tokens:
             where=credential.authority,
             do="Check `authority` and `tenant` in the inventory, and whether the sign-in service can be reached.",
         )
+
+
+def _seconds(said: Any) -> float:
+    """How long a token is good; 0, so that it is used once, if that can't be understood."""
+    try:
+        return min(max(float(said), 0.0), LONGEST_S)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def _remedy(credential: Credential, error: str) -> str:

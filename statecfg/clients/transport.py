@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 
 import requests
 
-from statecfg.clients import numbers, outages
+from statecfg.clients import hearing, numbers, outages
 from statecfg.clients.redaction import Redaction
 from statecfg.clients.refusals import Refusal, advice, error_of, place, presentable, service_name
 from statecfg.clients.session import CONNECT_S, Session, whole_body
@@ -209,6 +209,7 @@ class Transport:
             what = f"{service_name(request.service)} answered {status} with a body that is no {request.form}"
             refusal = self._unavailable(request, f"{what}: {presentable(str(error), self.redaction)}", status)
             raise _Failure(refusal, again=request.may_repeat, limited=True) from error
+        hearing.note(place(request.method, request.url))
         return Answer(status, headers, value, self.clock())
 
     def _unanswered(self, request: Request, turn: _Turn, error: requests.RequestException) -> _Failure:
@@ -289,7 +290,7 @@ class Transport:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a service asks to wait: a number or a date; None if it asks nothing (or nothing readable)."""
     text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return float(text[:9])
     date = _http_date(text)
     return max((date - datetime.now(UTC)).total_seconds(), 0.0) if date else None
@@ -298,9 +299,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        date = date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    # What is added to it must not leave the calendar.
+    return date if 1970 <= date.year < 9000 else None
 
 
 def _backoff(attempts: int) -> float:

@@ -62,7 +62,7 @@ class Sheet:
             self._formula = True
         elif tag == "row":
             given = attributes.get("r", "")
-            self._number = int(given) if given.isdigit() else self._number + 1
+            self._number = int(given) if given.isdecimal() and len(given) < 10 else self._number + 1
             self._column = -1
         elif tag == "rPh":
             self._phonetic = True
@@ -128,7 +128,7 @@ class Sheet:
         return exact_number(text, form)
 
     def _shared(self, text: str) -> Cell:
-        number = int(text) if text.strip().isdigit() else -1
+        number = int(text) if text.strip().isdecimal() and len(text) < 20 else -1
         if not 0 <= number < len(self._book.texts):
             raise TableError(
                 "damaged-workbook", "names a text that isn't there", "save it again in Excel", self._number

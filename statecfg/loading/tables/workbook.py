@@ -38,7 +38,7 @@ class Book:
 
     def format(self, style: str | None) -> Format:
         """The number format of a cell's style."""
-        number = int(style) if style and style.isdigit() else 0
+        number = int(style) if style and style.isdecimal() and len(style) < 10 else 0
         return self.formats[number] if number < len(self.formats) else GENERAL
 
 
@@ -163,12 +163,12 @@ def _formats(stream: IO[bytes]) -> tuple[Format, ...]:
     used: list[int] = []
     inside = False
     for tag, each in elements(stream):
-        if tag == "numFmt" and each.get("numFmtId", "").isdigit():
+        if tag == "numFmt" and _is_number(each.get("numFmtId", "")):
             custom[int(each["numFmtId"])] = each.get("formatCode", "")
         elif tag in ("cellXfs", "cellStyleXfs", "cellStyles", "dxfs"):
             inside = tag == "cellXfs"
         elif tag == "xf" and inside:
-            used.append(int(each["numFmtId"]) if each.get("numFmtId", "").isdigit() else 0)
+            used.append(int(each["numFmtId"]) if _is_number(each.get("numFmtId", "")) else 0)
     return tuple(format_of(number, custom) for number in used)
 
 
@@ -213,3 +213,7 @@ def _shared_texts(stream: IO[bytes]) -> list[str]:
     for _ in parse_part(stream, texts.start, texts.end, texts.text):
         pass
     return texts.found
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10

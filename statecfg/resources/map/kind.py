@@ -242,7 +242,7 @@ class Maps(Kind):
 
 def _number_problems(version: VersionSpec, desired: Desired) -> Iterable[Problem]:
     parts = version.number.split(".")
-    if len(parts) != 4 or not all(part.isdigit() for part in parts):
+    if len(parts) != 4 or not all(part.isdecimal() and len(part) < 10 for part in parts):
         what = f"{version.number!r} is not a map version: four numbers with dots are expected"
         yield Problem("version-number", desired.source, what, "write, for example, 1.0.0.8")
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from statecfg.clients import witness
+from statecfg.clients.hearing import carefully
 from statecfg.clients.mapping import FieldMapping, Mapping_, Project
 from statecfg.clients.tablemap import TableMap, found_in
 from statecfg.clients.witness import FinanceRow, RuntimeRow
@@ -33,9 +34,9 @@ def look(services: Services) -> Round:
     """All three witnesses at once, uncached."""
     gateway = services.gateway
     with ThreadPoolExecutor(3, "witness") as pool:
-        runtime = pool.submit(witness.runtime_rows, services.dataverse)
-        finance = pool.submit(witness.finance_rows, services.finance)
-        maps = pool.submit(gateway.maps) if gateway else None
+        runtime = pool.submit(carefully, witness.runtime_rows, services.dataverse)
+        finance = pool.submit(carefully, witness.finance_rows, services.finance)
+        maps = pool.submit(carefully, gateway.maps) if gateway else None
         return Round(maps.result() if maps else None, runtime.result(), finance.result())
 
 

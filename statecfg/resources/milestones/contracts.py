@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from statecfg.clients.choices import BillingMethod, OrderType
 from statecfg.clients.dataverse import Dataverse
 from statecfg.clients.finance import Finance
+from statecfg.clients.hearing import carefully
 from statecfg.model.environment import Environment
 from statecfg.model.errors import NotFound
 from statecfg.resources.milestones.decide import is_invoiced
@@ -142,10 +143,10 @@ def _with_lines(
     """The same contracts with their lines; four tables are read at once."""
     ids, numbers = [c.id for c in found.values()], [c.number for c in found.values()]
     with ThreadPoolExecutor(4, "read") as pool:
-        lines = pool.submit(_lines, dataverse, ids)
-        customers = pool.submit(_customers, dataverse, finance, ids, numbers)
-        dimensions = pool.submit(_dimensions, finance, numbers)
-        headers = pool.submit(_headers, finance, numbers)
+        lines = pool.submit(carefully, _lines, dataverse, ids)
+        customers = pool.submit(carefully, _customers, dataverse, finance, ids, numbers)
+        dimensions = pool.submit(carefully, _dimensions, finance, numbers)
+        headers = pool.submit(carefully, _headers, finance, numbers)
     facts = _Facts(lines.result(), dimensions.result(), customers.result(), headers.result())
     contracts: dict[str, ContractInfo] = {}
     every: list[LineInfo] = []

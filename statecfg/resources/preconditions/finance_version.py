@@ -64,4 +64,4 @@ def _release(said: str, releases: Mapping[str, str]) -> str | None:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.strip().split(".") if part.isdigit())
+    return tuple(int(part) for part in text.strip().split(".") if part.isdecimal() and len(part) < 10)
