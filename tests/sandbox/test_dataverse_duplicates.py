@@ -41,6 +41,18 @@ def test_a_record_is_no_twin_of_itself(ruled: Place) -> None:
     assert sent(ruled, "PATCH", f"accounts({ruled.ids['account']})", HEADER) == (204, "")
 
 
+@pytest.mark.parametrize("action", ["CreateMultiple", "UpdateMultiple", "UpsertMultiple"])
+def test_twins_among_many_are_refused_and_nothing_is_kept(ruled: Place, action: str) -> None:
+    key = ruled.create("accounts", {"name": "other", "accountnumber": "T-2"})
+    named = {"CreateMultiple": {}, "UpdateMultiple": {"accountid": key}}
+    kind = {"@odata.type": "Microsoft.Dynamics.CRM.account"}
+    target = {**kind, **TWIN, **named.get(action, {"@odata.id": "accounts(accountnumber='T-2')"})}
+    address = f"accounts/Microsoft.Dynamics.CRM.{action}"
+    assert ruled.refused(ruled.send("POST", address, {"Targets": [target]}, **HEADER))[:2] == (412, "0x80040333")
+    assert (names(ruled), ruled.get(f"accounts({key})")["name"]) == (1, "other")
+    assert ruled.send("POST", address, {"Targets": [target]}).status_code < 300
+
+
 @pytest.mark.parametrize("headers", [{}, {"MSCRM.SuppressDuplicateDetection": "true"}])
 def test_detection_is_off_unless_it_is_turned_on(ruled: Place, headers: dict[str, str]) -> None:
     assert sent(ruled, "POST", "accounts", headers) == (204, "")

@@ -12,6 +12,7 @@ from typing import Any
 
 from statecfg.sandbox.dataverse import errors, records
 from statecfg.sandbox.dataverse.address import Key, found_key, reference
+from statecfg.sandbox.dataverse.duplicates import refuse_duplicates_among
 from statecfg.sandbox.dataverse.exchange import Exchange
 from statecfg.sandbox.dataverse.names import Names
 from statecfg.sandbox.dataverse.payload import Body, Reader
@@ -25,6 +26,7 @@ def create_multiple(tx: Tx, exchange: Exchange, names: Names) -> Answer:
     targets = _targets(exchange, names)
     try:
         ids = _created(tx, reader(tx, exchange), names, targets)
+        refuse_duplicates_among(tx, exchange, names.table.name, ids)
     except Refused as refused:
         if refused.code == errors.DUPLICATE_RECORD:
             raise Refused(refused.code, "Cannot insert duplicate key.", refused.status) from refused
@@ -36,7 +38,9 @@ def create_multiple(tx: Tx, exchange: Exchange, names: Names) -> Answer:
 def update_multiple(tx: Tx, exchange: Exchange, names: Names) -> Answer:
     """`POST set/Microsoft.Dynamics.CRM.UpdateMultiple`."""
     targets = _targets(exchange, names)
-    _updated(tx, reader(tx, exchange), names, [(_own_key(tx, names, target), target) for target in targets])
+    keyed = [(_own_key(tx, names, target), target) for target in targets]
+    _updated(tx, reader(tx, exchange), names, keyed)
+    refuse_duplicates_among(tx, exchange, names.table.name, [key for key, _ in keyed])
     return replace(exchange.nothing(), note={"rows": len(targets)})
 
 
@@ -44,8 +48,8 @@ def upsert_multiple(tx: Tx, exchange: Exchange, names: Names) -> Answer:
     """`POST set/Microsoft.Dynamics.CRM.UpsertMultiple`; it doesn't tell which records are new."""
     targets = _targets(exchange, names)
     read = reader(tx, exchange)
-    for target in targets:
-        _upserted(tx, read, names, target)
+    keys = [_upserted(tx, read, names, target) for target in targets]
+    refuse_duplicates_among(tx, exchange, names.table.name, keys)
     return replace(exchange.nothing(), note={"rows": len(targets)})
 
 
@@ -110,7 +114,8 @@ def _named_key(names: Names, address: Any) -> Key:
     return key
 
 
-def _upserted(tx: Tx, read: Reader, names: Names, target: Body) -> None:
+def _upserted(tx: Tx, read: Reader, names: Names, target: Body) -> str:
+    """The primary key of the record that was changed or made."""
     if "@odata.id" not in target:
         key = Key(_own_key(tx, names, target), {}, "")
     else:
@@ -118,10 +123,9 @@ def _upserted(tx: Tx, read: Reader, names: Names, target: Body) -> None:
     found = found_key(tx, names, key)
     if found is not None:
         body = {name: value for name, value in target.items() if name not in key.columns}
-        change(tx, read, names, found[names.key], body)
-        return
+        return str(change(tx, read, names, found[names.key], body)[names.key])
     if any(name in target for name in key.columns):
         # The service fails here as well: the key would be set twice.
         raise errors.bad_payload("Error Message : An item with the same key has already been added.")
     named = {names.key: key.guid} if key.guid else dict(key.columns)
-    insert(tx, read, names, {**target, **named}, {})
+    return str(insert(tx, read, names, {**target, **named}, {})[names.key])

@@ -38,6 +38,12 @@ def refuse_duplicates(tx: Tx, exchange: Exchange, table: str, rows: Sequence[Row
             raise errors.duplicate_detected()
 
 
+def refuse_duplicates_among(tx: Tx, exchange: Exchange, table: str, keys: Sequence[str]) -> None:
+    """The same of rows that one request wrote together, by their primary keys. Raises Refused."""
+    if _rule(tx.world.settings, table):
+        refuse_duplicates(tx, exchange, table, [row for key in keys if (row := tx.get(table, key)) is not None])
+
+
 def _rule(settings: Settings, table: str) -> tuple[str, ...]:
     rules: Any = settings[_SETTING]
     listed = rules.get(table, ()) if isinstance(rules, Mapping) else ()
