@@ -46,7 +46,21 @@ def check(dataverse: Place, answer: Any) -> None:
 
 @RELAXED
 @given(
-    option=st.sampled_from(["$filter", "$select", "$orderby", "$expand", "$apply", "$top", "$skiptoken", "x"]),
+    option=st.sampled_from(
+        [
+            "$filter",
+            "$select",
+            "$orderby",
+            "$expand",
+            "$apply",
+            "$top",
+            "$skiptoken",
+            "$deltatoken",
+            "$count",
+            "@p",
+            "x",
+        ]
+    ),
     text=PHRASES | TEXTS,
 )
 @example(option="$filter", text="(" * 3000 + "name eq 'x'" + ")" * 3000)
@@ -55,7 +69,9 @@ def check(dataverse: Place, answer: Any) -> None:
 @example(option="$apply", text="aggregate(revenue with sum as a'b)")
 @example(option="$expand", text="primarycontactid(" * 200)
 def test_any_query_is_answered(dataverse: Place, option: str, text: str) -> None:
-    check(dataverse, dataverse.send("GET", f"accounts?{option}={quote(text, errors='replace')}"))
+    query = f"{option}={quote(text, errors='replace')}"
+    for place in ("accounts", "accounts/$count", "EntityDefinitions(LogicalName='uom')/Attributes"):
+        check(dataverse, dataverse.send("GET", f"{place}?{query}"))
 
 
 @RELAXED
@@ -115,7 +131,18 @@ def test_any_batch_is_answered(dataverse: Place, lines: list[str], newline: str)
 @RELAXED
 @given(value=st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
 @pytest.mark.parametrize(
-    "header", ["Prefer", "If-Match", "If-None-Match", "Content-Type", "MSCRMCallerID", "Authorization"]
+    "header",
+    [
+        "Prefer",
+        "If-Match",
+        "If-None-Match",
+        "Content-Type",
+        "MSCRMCallerID",
+        "Authorization",
+        "CallerObjectId",
+        "MSCRM.SolutionUniqueName",
+        "MSCRM.SuppressDuplicateDetection",
+    ],
 )
 def test_any_header_is_answered(dataverse: Place, header: str, value: str) -> None:
     headers = {header: value.strip()}
