@@ -266,6 +266,18 @@ def test_counts(filled: Place) -> None:
     assert every["Values"] == [13, 12]
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_count_ends_at_five_thousand_and_says_so(dataverse: Place, beyond: int) -> None:
+    with dataverse.world.transaction() as tx:
+        records.create_many(tx, "uom", ({"name": str(n)} for n in range(5000 + beyond)))
+    page = dataverse.get("uoms?$select=uomid&$count=true&$top=1", Prefer='odata.include-annotations="*"')
+    assert page["@odata.count"] == page["@Microsoft.Dynamics.CRM.totalrecordcount"] == 5000
+    assert page["@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"] is bool(beyond)
+    assert dataverse.send("GET", "uoms/$count").text == "5000"
+    whole = dataverse.get('RetrieveTotalRecordCount(EntityNames=["uom"])')["EntityRecordCountCollection"]
+    assert whole["Values"] == [5000 + beyond]
+
+
 def test_an_expand_brings_one_or_many(filled: Place) -> None:
     row = filled.values(
         "accounts?$select=name&$filter=accountnumber eq 'N-3'"
