@@ -151,7 +151,7 @@ def test_an_integration_key_is_set_and_can_be_read_back(link: Link) -> None:
     assert link.send("POST", path, body).status_code == 200
     schemas = connection_set(link)["environments"][dataset]["schemas"]
     key = next(s for s in schemas if s["name"] == "msdyn_contractlinescheduleofvalues")["keys"][0]
-    assert key["fields"] == fields
+    assert (key["fields"], key["isCustomized"]) == (fields, True)
     assert link.send("POST", path, {"integrationKeys": {"nothing": ["x"]}}).status_code == 404
     assert link.send("POST", path, {"integrationKeys": {"accounts": "x"}}).status_code == 400
     assert link.send("POST", "/api/dataset/other/IntegrationKeys", body).status_code == 404

@@ -361,8 +361,8 @@ class _Contract:
 
     def takes(self, row: LegacyRow) -> bool:
         """Whether there is room for a row; then it is counted."""
-        total = self.total + (abs(row.amount) + row.tax) / min(RATES.get(row.currency, Decimal(1)), Decimal(1))
-        if total >= LARGEST_AMOUNT:
+        total = self.total + (row.amount + row.tax) / min(RATES.get(row.currency, Decimal(1)), Decimal(1))
+        if abs(total) >= LARGEST_AMOUNT:
             return False
         self.total = total
         return True
