@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-damage test-kill test-clients lint check bench clean
+.PHONY: help demo test test-damage test-kill test-mixed test-clients lint check bench clean
 
 help:
 	@echo 'make demo    the whole cutover on a local stand-in, in under a minute'
@@ -13,6 +14,8 @@ help:
 	@echo '             the long ones: wrong orders, missing checks, every interrupted world'
 	@echo 'make test-kill'
 	@echo '             every point of death: a run stopped at each request, and taken up again'
+	@echo 'make test-mixed'
+	@echo '             faults, deaths and other people in any order; SEED=n goes another way, the same each time'
 	@echo 'make test-clients'
 	@echo '             clients of other people, unmodified, against the sandbox; needs Node and npm'
 	@echo 'make lint    format, ruff, mypy --strict, import contracts'
@@ -38,6 +41,10 @@ test-damage: $(READY)
 test-kill: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/kill
 
+test-mixed: $(READY)
+	@echo 'seed $(SEED): make test-mixed SEED=$(SEED) goes the same way again'
+	$(BIN)/python -m pytest -n 2 tests/mixed --hypothesis-seed=$(SEED)
+
 test-clients: $(READY)
 	@$(BIN)/python -m tests.third_party.packages
 	$(BIN)/python -m pytest tests/third_party
@@ -48,7 +55,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
 
-check: lint test test-damage test-kill test-clients
+check: lint test test-damage test-kill test-mixed test-clients
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
