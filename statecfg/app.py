@@ -215,7 +215,7 @@ class App:
         plan = self._kept_plan(plan, path, target if isinstance(target, Path) else None)
         approve(plan)
         order = self._order(identifier, plan, path, reason, Answers(attest, ask), stop_after)
-        return self._carry_out(scene, order, run.apply, start)
+        return self._carry_out(scene, replace(order, saved=isinstance(target, Path)), run.apply, start)
 
     def _plan_path(self, identifier: str) -> Path:
         return self._directory / "plans" / f"{identifier}.plan"

@@ -1,13 +1,22 @@
 """Whether a plan may be carried out here: the approved one, whole, not used, not expired, made for this environment
-and from these files. Reads nothing but what it is handed."""
+and from these files; and whether its steps are those that a plan made now would hold. Reads nothing but what it is
+handed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
+import msgspec
+
 from statecfg.model.errors import PlanRefused, StalePlan
-from statecfg.model.plan import Identity, Plan
+from statecfg.model.plan import Identity, Plan, Step
+
+_encode = msgspec.json.Encoder(decimal_format="string", order="deterministic").encode
+# Words for people; and what is compared record by record, or follows from that.
+_NOT_COMPARED = frozenset({"summary", "mark", "records", "count"})
 
 
 def verify(plan: Plan, path: Path, sha256: str, *, approved: str, used: str, now: str) -> None:
@@ -46,3 +55,29 @@ def same_inputs(plan: Plan, digests: Mapping[str, str], path: Path) -> None:
             where=str(path),
             do=f"make a new plan: statecfg plan {plan.header.phase}",
         )
+
+
+def same_steps(plan: Plan, now: Sequence[Step], path: Path) -> None:
+    """Raise PlanRefused unless a saved plan holds what would be planned now, step by step and record by record.
+
+    To be asked when the world is as the plan saw it: then another step can only have been written into the file by
+    somebody. Anybody can make a digest that fits.
+    """
+    for number, (saved, made) in enumerate(zip_longest(plan.steps, now), start=1):
+        if saved is None or made is None or not _same(saved, made):
+            what = f"step {number} of this plan is not what would be planned now, although nothing has moved"
+            do = f"ask who changed the file; make a new plan: statecfg plan {plan.header.phase} --out FILE"
+            raise PlanRefused(what, where=str(path), do=do)
+
+
+def _same(saved: Step, made: Step) -> bool:
+    return _data(saved) == _data(made) and _same_records(saved.records, made.records)
+
+
+def _data(step: Step) -> bytes:
+    names = (field.name for field in dataclasses.fields(step) if field.name not in _NOT_COMPARED)
+    return _encode({name: getattr(step, name) for name in names})
+
+
+def _same_records(saved: Iterable[object], made: Iterable[object]) -> bool:
+    return all(one == other for one, other in zip_longest(saved, made))

@@ -10,6 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,26 +64,25 @@ class JournalFile:
             raise self._failure(cause) from cause
 
     def _prepare(self, tables: str) -> None:
+        """Look before anything is changed: a journal of another version stays as it is."""
+        (version,) = self.execute("pragma user_version").fetchone()
+        if version not in (0, VERSION) or not self._fits(tables):
+            raise unreadable(self._path, "it was made by another version of statecfg")
         self.execute("pragma journal_mode=wal")
         self.execute("pragma synchronous=full")
-        (version,) = self.execute("pragma user_version").fetchone()
-        if version not in (0, VERSION):
-            raise unreadable(self._path, "it was made by another version of statecfg")
         for statement in filter(None, map(str.strip, tables.split(";"))):
             self.execute(statement)
-        self._compare(tables)
-        self.execute(f"pragma user_version={VERSION}")
+        if version != VERSION:
+            self.execute(f"pragma user_version={VERSION}")
 
-    def _compare(self, tables: str) -> None:
-        """Raise PlanRefused if a table that was there already lacks a column."""
-        with sqlite3.connect(":memory:") as model:
+    def _fits(self, tables: str) -> bool:
+        """Whether every table that is there already has the columns that are needed."""
+        with closing(sqlite3.connect(":memory:")) as model:
             model.executescript(tables)
             names = [name for (name,) in model.execute("select name from sqlite_master where type = 'table'")]
             wanted = {name: _columns(model.execute(f"pragma table_info({name})").fetchall()) for name in names}
-        model.close()
-        for name in names:
-            if not wanted[name] <= _columns(self.execute(f"pragma table_info({name})").rows):
-                raise unreadable(self._path, "it was made by another version of statecfg")
+        here = {name: _columns(self.execute(f"pragma table_info({name})").rows) for name in names}
+        return all(not here[name] or wanted[name] <= here[name] for name in names)
 
     def _failure(self, cause: sqlite3.Error) -> StatecfgError:
         if isinstance(cause, sqlite3.OperationalError) and "no such" not in str(cause):

@@ -26,6 +26,7 @@ LONGEST_LINE = 16 * 1024 * 1024
 """A step's line carries a map's whole mapping, at most about a megabyte."""
 LONGEST_DEADLINE_S = 7 * 24 * 3600.0
 MOST_WORKERS = 64
+MOST_RECORDS = 1_000_000_000
 LARGEST_EXPONENT = 30
 
 _Value = str | int | bool | None
@@ -213,7 +214,7 @@ def _counted(step: Step) -> Step:
 
 def _check_ranges(step: Step) -> None:
     """Raises ValueError for a step that could never have been planned: it might hang, or send nothing."""
-    sound = step.count >= 0 and 0 <= step.deadline_s <= LONGEST_DEADLINE_S
+    sound = 0 <= step.count <= MOST_RECORDS and 0 <= step.deadline_s <= LONGEST_DEADLINE_S
     if batching := step.batching:
         sound = sound and 1 <= batching.workers <= MOST_WORKERS and batching.group >= 1
         sound = sound and 1 <= batching.size <= batching.most and (batching.every_s is None or batching.every_s >= 0)

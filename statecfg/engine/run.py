@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from statecfg.engine import planfile, planner, reading
+from statecfg.engine import admission, planfile, planner, reading
 from statecfg.engine.applier import Applier
 from statecfg.engine.attesting import Answers, answered, explanations, is_known
 from statecfg.engine.guard import Guard
@@ -141,7 +141,7 @@ class Outcome:
 class Order:
     """How an apply is to be carried out. tolerant: resources that go on without refused records.
 
-    resumes: the run that goes on, "" for a new one.
+    resumes: the run that goes on, "" for a new one. saved: whether the plan came from a file, which others can write.
     """
 
     run: str
@@ -154,6 +154,7 @@ class Order:
     stop_after: int | None = None
     answers: Answers = field(default_factory=Answers)
     resumes: str = ""
+    saved: bool = False
     tolerant: frozenset[Address] = frozenset()
 
 
@@ -195,6 +196,8 @@ def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock:
     seen = observe(scene)
     now = planner.draft(scene.phase, seen, scene.kinds, "" if order.reopened else scene.passed(seen))
     _refuse_stale(scene, order, now)
+    if order.saved:
+        admission.same_steps(order.plan, now.steps, Path(order.path))
     outcome.findings = (*outcome.findings, *look_at_checks(scene, seen))
     # What blocks need not be part of the world's digest: a contract's amount, or a second record with a row's key.
     refuse_blocked((*outcome.findings, *now.findings))
