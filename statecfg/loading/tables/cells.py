@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+MOST_COLUMNS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Number:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from statecfg.loading.tables.cells import RawRow, TableError
+from statecfg.loading.tables.cells import MOST_COLUMNS, RawRow, TableError
 
 SEPARATORS = (";", ",", "\t", "|")
 LONGEST_LINE = 1_000_000
@@ -106,6 +106,9 @@ def _lines(stream: TextIO) -> Iterator[str]:
 
 
 def _check_lengths(cells: list[str], number: int) -> None:
+    if len(cells) > MOST_COLUMNS:
+        what = f"has {len(cells):,} columns; at most {MOST_COLUMNS:,} are read"
+        raise TableError("csv-syntax", what, "look for a wrong separator, or remove the empty ones", number)
     if max(map(len, cells)) > LONGEST_CELL:
         raise TableError("cell-too-long", f"a cell has more than {LONGEST_CELL:,} characters", row=number)
 

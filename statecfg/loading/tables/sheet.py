@@ -6,11 +6,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Protocol
 
-from statecfg.loading.tables.cells import Cell, RawRow, TableError, Unusable
+from statecfg.loading.tables.cells import MOST_COLUMNS, Cell, RawRow, TableError, Unusable
 from statecfg.loading.tables.numbers import Format, day_of, exact_number
 from statecfg.loading.tables.xml_parts import unescaped
 
-MOST_COLUMNS = 1_000
 LONGEST_CELL = 100_000
 _UNCALCULATED = Unusable(
     "is a formula that was never calculated", "open the workbook in Excel, save it there, or paste the values"
