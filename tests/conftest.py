@@ -12,10 +12,14 @@ DAMAGE = (
     "tests/end_to_end/test_messy_export",
     "tests/end_to_end/test_somebody_",
     "tests/end_to_end/test_between_",
+    "tests/end_to_end/test_every_moment",
     "tests/end_to_end/test_ways_",
     "tests/end_to_end/test_wire_",
     "tests/end_to_end/test_witnesses",
     "tests/sandbox/test_typical_mistakes",
+    "tests/hostile/test_answers",
+    "tests/hostile/test_bounds",
+    "tests/hostile/test_fuzzed_",
 )
 
 
