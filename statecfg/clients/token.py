@@ -164,9 +164,9 @@ class Tokens:
                     return result
                 if not result.get("error"):
                     raise Outage("its answer holds neither a token nor a reason", tries=FEW)
-                if result.get("error") not in _TRANSIENT:
+                problem = str(result["error"])
+                if problem not in _TRANSIENT:
                     raise self._refused(credential, result)
-                problem = str(result.get("error"))
             except Outage as outage:
                 problem = str(outage)
                 if outage.tries is not None and attempt >= outage.tries:
