@@ -37,13 +37,21 @@ def ending(rig: Rig, carried: Mapping[str, int]) -> Ending:
     """Import and post, and look at what is there. carried: actions that the service carried out, by address."""
     rig.import_and_post()
     return Ending(
-        dump.canonical(rig.sandbox.world),
+        _world(rig),
         canonical(rig),
         rig.ledger(),
         confirmed(rig),
         _actions(rig, carried),
         _billed(rig),
     )
+
+
+def _world(rig: Rig) -> dump.Canonical:
+    world = dump.canonical(rig.sandbox.world)
+    for row in world["msdyn_dualwriteruntimeconfig"]:
+        # Whoever's request came when dual-write's own work fell due.
+        row.pop("ownerid", None)
+    return world
 
 
 def _actions(rig: Rig, carried: Mapping[str, int]) -> Counter[tuple[str, str]]:
