@@ -27,8 +27,9 @@ def test_the_undisturbed_run_makes_confirms_and_bills_each_invoice_once(watched:
 def test_every_copy_is_recovered(watched: Watching, figures: Figures, way: str) -> None:
     """By resume of what the journal holds; by a new apply where the journal is gone."""
     copies = list(watched.copies.values())
-    found = {f"{way} from {copy.moment}": recover(watched.bench, copy, way) for copy in copies}
+    found = {f"{copy.world} ({copy.phase}, {copy.moment})": recover(watched.bench, copy, way) for copy in copies}
     figures(f"{watched.points} points, {len(copies)} distinct states, {len(found)} recovered by {way}")
+    assert len(found) == len(copies)
     assert {moment: words for moment, words in found.items() if words} == {}
 
 

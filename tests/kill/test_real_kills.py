@@ -25,7 +25,7 @@ def test_a_killed_run_leaves_its_copy_and_is_resumed(
         killed += 1
         words = killed_at(watched.bench, death)
         if words:
-            wrong[death.phase, death.when, death.asked.path] = words
+            wrong[death.phase, death.number, death.when, death.asked.path] = words
     figures(f"{killed} of {len(every)} writes killed on side {side}, and resumed")
     assert wrong == {}
 
