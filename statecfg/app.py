@@ -35,7 +35,9 @@ from statecfg.model.events import Emit, Event
 from statecfg.model.lease import Lease
 from statecfg.model.options import Options
 from statecfg.model.plan import Header, Plan
-from statecfg.model.results import ApplyResult, DriftReport, RunSummary, Saved, StatusReport, ValidationReport
+from statecfg.model.results import ApplyResult, DriftReport, Saved, StatusReport, ValidationReport
+from statecfg.past import history as history
+from statecfg.past import plan_path
 from statecfg.resources.map.kind import Maps
 from statecfg.resources.statuses import map_statuses, phase_statuses
 from statecfg.scenes import Stage, declared_phase, now
@@ -59,15 +61,6 @@ def read_plan(path: Path) -> tuple[Plan, Saved]:
     """A plan file, verified. Raises PlanRefused."""
     plan, sha256 = planfile.read(path)
     return plan, Saved(str(path), sha256)
-
-
-def history(state_dir: Path, run: str | None) -> tuple[RunSummary, ...]:
-    """Runs that the journal knows, newest first; or the one named."""
-    path = state_dir / "journal.sqlite"
-    if not path.exists():
-        return ()
-    with closing(Journal(path)) as journal:
-        return tuple(summary for summary in journal.runs() if run is None or summary.run == run)
 
 
 def schemas() -> Mapping[str, Any]:
@@ -211,14 +204,11 @@ class App:
         if not plan.steps:
             return ApplyResult(plan, seconds=time.monotonic() - start)
         identifier = _run_id()
-        path = self._plan_path(identifier)
+        path = plan_path(self._directory, identifier)
         plan = self._kept_plan(plan, path, target if isinstance(target, Path) else None)
         approve(plan)
         order = self._order(identifier, plan, path, reason, Answers(attest, ask), stop_after)
         return self._carry_out(scene, replace(order, saved=isinstance(target, Path)), run.apply, start)
-
-    def _plan_path(self, identifier: str) -> Path:
-        return self._directory / "plans" / f"{identifier}.plan"
 
     def _kept_plan(self, plan: Plan, path: Path, given: Path | None) -> Plan:
         """The plan in the state directory, so that the run can go on whatever becomes of the file it was given."""
@@ -244,7 +234,7 @@ class App:
         """Go on with a run that was stopped; by default the newest unfinished one of this environment."""
         start = time.monotonic()
         found = identifier or self._unfinished()
-        path = self._plan_path(found)
+        path = plan_path(self._directory, found)
         if not path.is_file():
             raise PlanRefused(
                 f"there is no plan of run {found} here", do="make a new plan: it goes on from the live world"

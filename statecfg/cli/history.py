@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+
 import click
 
 from statecfg.cli.invocation import Call, answering
 from statecfg.cli.options import output_options, project_options
-from statecfg.model.errors import OK, StatecfgError
+from statecfg.model.errors import OK
 
 
 @click.command("history", short_help="Runs: who, when, what came of them.")
@@ -30,17 +32,23 @@ def history(call: Call, run: str | None) -> int:
 
 
 def show_run(call: Call, run: str) -> None:
-    """Show one run in full. Raises StatecfgError if it is not recorded here."""
+    """Show one run in full. Raises UsageError if it is not recorded here."""
     from statecfg.report.as_json import run_document
     from statecfg.report.status_screen import run_lines
 
     found = call.history(run)
     if not found:
-        raise StatecfgError(f"no run {run} is recorded here", do="statecfg history lists those that are")
+        raise click.UsageError(f"No run {run} is recorded here{_near(call, run)}")
     if call.output.form == "text":
         call.output.lines(run_lines(found[0]))
     else:
         call.output.document(run_document(found[0]), OK)
+
+
+def _near(call: Call, run: str) -> str:
+    """The run that was probably meant, or where to find those there are."""
+    close = difflib.get_close_matches(run, [summary.run for summary in call.history()], n=1)
+    return f"; did you mean {close[0]}?" if close else ". statecfg history lists those that are."
 
 
 def _show_all(call: Call) -> None:

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from statecfg.engine.journalfile import JournalFile, own_only, understood
+import msgspec
+
+from statecfg.engine.journalfile import JournalFile, own_only, understood, unreadable
 from statecfg.model.plan import Identity, Step
 from statecfg.model.records import Record
 from statecfg.model.results import RunResult, RunSummary
@@ -45,6 +47,21 @@ class OpenIntent:
     verb: str
     address: str
     ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """The last thing told of a step: that it was begun (`state` is ""), or what it came to."""
+
+    step: int
+    address: str
+    verb: str
+    summary: str
+    total: int
+    state: Literal["", "done", "failed", "unknown"] = ""
+    done: int = 0
+    refused: int = 0
+    what: str = ""
 
 
 def _now() -> str:
@@ -158,6 +175,19 @@ class Journal:
             ).fetchall()
         done = (understood(self.path, row[0]) for row in rows)
         return frozenset(int(data["step"]) for data in done if data.get("state") == "done")
+
+    def steps(self, run: str) -> dict[int, StepEvent]:
+        """The last event of each step of a run, by the step's number. Raises PlanRefused if an entry is damaged."""
+        with self._lock:
+            rows = self._db.execute(
+                "select data from event where run = ? and name in ('step_start', 'step_complete') order by rowid",
+                (run,),
+            ).fetchall()
+        try:
+            told = [msgspec.convert(understood(self.path, row[0]), StepEvent) for row in rows]
+        except msgspec.ValidationError as cause:
+            raise unreadable(self.path, f"an event is damaged ({cause})") from cause
+        return {event.step: event for event in told}
 
     def ended_s(self, run: str) -> float:
         """Seconds since a run ended in order, by this machine's clock; 0 if it never did (it was killed)."""

@@ -134,10 +134,10 @@ def test_history_needs_no_inventory_and_keeps_to_the_environment_that_was_named(
     assert "No run is recorded here." in run("history", "-l", "contoso-uat").out
 
 
-def test_a_run_that_is_not_recorded_is_said_so() -> None:
+def test_a_run_that_is_not_recorded_is_a_wrong_command_line() -> None:
     ran = run("show", "20200101-000000-cutover")
-    assert (ran.code, ran.out) == (1, "")
-    assert "no run 20200101-000000-cutover is recorded here" in ran.err
+    assert (ran.code, ran.out) == (64, "")
+    assert "No run 20200101-000000-cutover is recorded here" in ran.err
 
 
 def test_a_saved_plan_is_shown_again(project: Path) -> None:
