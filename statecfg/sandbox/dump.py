@@ -102,6 +102,8 @@ class _Words:
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
         self._labels: dict[str, str] = {}
+        # The same few texts stand in most rows.
+        self._texts: dict[str, str] = {}
         now = tx.world.now().date()
         around = range(-_RECENT_DAYS, _RECENT_DAYS + 1)
         self._recent = {(now + timedelta(days=days)).isoformat() for days in around}
@@ -116,6 +118,11 @@ class _Words:
             return str(value.normalize()) if value else "0"
         if not isinstance(value, str):
             return value
+        if value not in self._texts:
+            self._texts[value] = self._text(value)
+        return self._texts[value]
+
+    def _text(self, value: str) -> str:
         text = _GUID.sub(lambda found: self._labels.get(found[0].lower(), "<id>"), value)
         text = _MOMENT.sub(self._moment, text)
         if _DAY.fullmatch(text) and text in self._recent:
