@@ -43,7 +43,7 @@ test-kill: $(READY)
 
 test-mixed: $(READY)
 	@echo 'seed $(SEED): make test-mixed SEED=$(SEED) goes the same way again'
-	$(BIN)/python -m pytest -n 2 tests/mixed --hypothesis-seed=$(SEED)
+	SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/mixed
 
 test-clients: $(READY)
 	@$(BIN)/python -m tests.third_party.packages

@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Any
 
 from statecfg.app import App, history
+from statecfg.engine.lock import is_gone
 from statecfg.model.errors import EXIT_CODES, StatecfgError, exit_code
 from statecfg.model.options import Options
 from statecfg.model.results import ApplyResult
@@ -146,14 +147,24 @@ class Procedure:
             code = self.apply(phase)
             if code:
                 return [f"at the end apply {phase} exits {code}: {self.last}"]
+        return self._left_lock()
+
+    def _left_lock(self) -> list[str]:
+        """A lock that a dead process left, and nothing was left to do for, is released; any other is wrong."""
+        with closing(self._app()) as app:
+            lease = app.lock()
+            if lease is None:
+                return []
+            if not is_gone(lease.holder):
+                return [f"the lock is there still: {lease.holder}"]
+            app.release(lease.holder.run)
         return []
 
     last: str = ""
 
     def _noted(self, words: str, act: Any) -> int:
         """Carry something out; whatever comes of it has a code of the table, and is never a traceback."""
-        options = Options(self.rig.inventory, STATES, None, {**self.bench.settings, **IMPATIENT}, self.directory)
-        with closing(App(options, lambda event: None, stop=Hasty(), cache_dir=self.bench.place / "tokens")) as app:
+        with closing(self._app()) as app:
             try:
                 result: ApplyResult = act(app)
             except StatecfgError as error:
@@ -164,6 +175,10 @@ class Procedure:
         self.steps.append(f"{words}: {code}")
         assert code in CODES - {1}, self.last
         return code
+
+    def _app(self) -> App:
+        options = Options(self.rig.inventory, STATES, None, {**self.bench.settings, **IMPATIENT}, self.directory)
+        return App(options, lambda event: None, stop=Hasty(), cache_dir=self.bench.place / "tokens")
 
     def close(self) -> None:
         """The project is no longer needed."""

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -26,8 +27,9 @@ from tests.kill.bench import AFTER, BEFORE, PHASES, Bench
 from tests.mixed.procedure import Procedure
 
 EXAMPLES, STEPS = 7, 6
+SEED = os.environ.get("SEED", "1")
 SIDES = ("one", "other")
-"""Two searches, so that two processes share the work; each goes its own way from the same seed."""
+"""Two searches, so that two processes share the work; each goes its own way."""
 
 EFFECTS: list[dict[str, Any]] = [
     {"effect": "drop"},
@@ -144,7 +146,7 @@ def test_in_any_order_it_ends_in_the_same_world(
     bench: Bench, side: str, record_property: Callable[[str, object], None]
 ) -> None:
     counted: list[int] = []
-    machine = type(f"Mixed_{side}", (Mixed,), {"bench": bench, "counted": counted})
+    machine = seed(f"{SEED} {side}")(type("Mixed", (Mixed,), {"bench": bench, "counted": counted}))
     # A seed alone must bring a search back, so nothing is kept, and a failure is shown as it was found.
     search = settings(
         max_examples=EXAMPLES,
@@ -158,4 +160,6 @@ def test_in_any_order_it_ends_in_the_same_world(
     try:
         run_state_machine_as_test(machine, settings=search)  # type: ignore[no-untyped-call]
     finally:
-        record_property("figures", f"{side} side: {len(counted)} procedures, {sum(counted)} steps in any order")
+        record_property(
+            "figures", f"seed {SEED}, {side} side: {len(counted)} procedures, {sum(counted)} steps in any order"
+        )
