@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kill.bench import AFTER, Bench, Watching
 from tests.kill.copies import Copy
-from tests.kill.ending import CONFIRM, CREATE
+from tests.kill.ending import CONFIRM, CREATE, once, wrong
 from tests.kill.killing import unlike
 from tests.kill.lacking import Hasty, Resending, with_other_ids, without_originals
 from tests.kill.late import killed_before
@@ -66,3 +68,16 @@ def test_a_world_or_a_directory_that_is_not_its_copy_is_told_from_it(watched: Wa
     assert unlike(bench, after, directory) == []
     assert unlike(bench, replace(after, world=before.world), directory) != []
     assert unlike(bench, replace(after, project=before.project), directory) != []
+
+
+@first
+@pytest.mark.parametrize("name", ["actions", "billed", "confirmed", "ledger", "milestones"])
+def test_what_was_done_twice_or_moved_is_seen(watched: Watching, name: str) -> None:
+    ending = watched.bench.ending
+    assert ending is not None
+    found = getattr(ending, name)
+    moved: Any = found + found if isinstance(found, Counter) else dict.fromkeys(found)
+    other = replace(ending, **{name: moved})
+    assert wrong(ending, ending) == []
+    assert wrong(ending, other) != []
+    assert bool(once(other, watched.bench.rig)) == (name in ("actions", "billed"))
