@@ -39,13 +39,14 @@ def _resume(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock
     left = planner.draft(scene.phase, seen, scene.kinds, "" if order.reopened else scene.passed(seen))
     strange = beyond(left.steps, order.plan, journal.completed_steps(order.run))
     if strange:
+        outcome.findings = run.in_the_window(scene, seen)
         raise StalePlan(
             "the world is not as this run left it: " + "; ".join(strange[:5]),
             strange,
             do=f"look at a new plan: statecfg plan {scene.phase.name}",
         )
     outcome.findings = run.look_at_checks(scene, seen) if left.steps else ()
-    run.refuse_blocked((*outcome.findings, *left.findings))
+    run.refuse_blocked((*outcome.findings, *left.findings), lambda: run.in_the_window(scene, seen))
     answers = answered(outcome.findings, run.known(scene), order.answers)
     scene.book.attest((*answers, *explanations(order.answers, run.known(scene))))
     journal.reopen(order.run)

@@ -86,6 +86,8 @@ def make_plan(scene: Scene, header: Header, seen: Seen, *, reopened: bool = Fals
         findings = (*findings, *look_at_checks(scene, seen))
     elif before := scene.not_begun(seen):
         findings = (*findings, Finding("info", "not-begun", f"phase {before} has not begun", title="phase"))
+    if any(finding.blocks for finding in findings):
+        findings = (*findings, *in_the_window(scene, seen))
     records = sum(live.records for live in seen.values())
     return Plan(
         header=header,
@@ -123,6 +125,16 @@ def look_at_invariants(scene: Scene, seen: Seen) -> tuple[Finding, ...]:
             invariant = scene.invariants[requirement.name]
             found.extend(invariant.look(requirement, seen, baseline.get(requirement.name)))
     return tuple(found)
+
+
+def in_the_window(scene: Scene, seen: Seen) -> tuple[Finding, ...]:
+    """What the invariants say now, for where something blocks before any write: it may be the sign of harm.
+
+    Empty without a window, and once its last phase is complete: from then on AR and GL move rightly (rules 7.3).
+    """
+    window = scene.book.current
+    is_open = window is not None and scene.states.chain()[-1] not in window.completed
+    return look_at_invariants(scene, seen) if is_open else ()
 
 
 @dataclass(slots=True)
@@ -195,12 +207,12 @@ def _unshared(lock: Lock | None, scene: Scene) -> tuple[Finding, ...]:
 def _apply(scene: Scene, order: Order, journal: Journal, outcome: Outcome, lock: Lock | None) -> None:
     seen = observe(scene)
     now = planner.draft(scene.phase, seen, scene.kinds, "" if order.reopened else scene.passed(seen))
-    _refuse_stale(scene, order, now)
+    _refuse_stale(scene, order, now, seen, outcome)
     if order.saved:
         admission.same_steps(order.plan, now.steps, Path(order.path))
     outcome.findings = (*outcome.findings, *look_at_checks(scene, seen))
     # What blocks need not be part of the world's digest: a contract's amount, or a second record with a row's key.
-    refuse_blocked((*outcome.findings, *now.findings))
+    refuse_blocked((*outcome.findings, *now.findings), lambda: in_the_window(scene, seen))
     answers = answered([*outcome.findings, *order.plan.findings], known(scene), order.answers)
     _open_window(scene, order, seen, outcome)
     scene.book.attest((*answers, *explanations(order.answers, known(scene))))
@@ -227,9 +239,10 @@ def known(scene: Scene) -> tuple[Attestation, ...]:
     return scene.book.current.attestations if scene.book.current else ()
 
 
-def _refuse_stale(scene: Scene, order: Order, now: planner.Draft) -> None:
+def _refuse_stale(scene: Scene, order: Order, now: planner.Draft, seen: Seen, outcome: Outcome) -> None:
     moved = planfile.moved(order.plan.world, now.world)
     if moved:
+        outcome.findings = (*outcome.findings, *in_the_window(scene, seen))
         raise StalePlan(
             "the world moved since this plan was made: " + "; ".join(moved[:5]),
             moved,
@@ -237,11 +250,12 @@ def _refuse_stale(scene: Scene, order: Order, now: planner.Draft) -> None:
         )
 
 
-def refuse_blocked(findings: Iterable[Finding]) -> None:
-    """Raise Blocked if a finding blocks."""
+def refuse_blocked(findings: Iterable[Finding], more: Callable[[], Iterable[Finding]] = tuple) -> None:
+    """Raise Blocked if a finding blocks. more: what else is then looked at and told."""
     blocking = [finding for finding in findings if finding.blocks]
     if blocking:
-        raise Blocked(blocking[0].what, blocking, do=blocking[0].do)
+        found = [*blocking, *(finding for finding in more() if finding.blocks)]
+        raise Blocked(blocking[0].what, found, do=blocking[0].do)
 
 
 def _open_window(scene: Scene, order: Order, seen: Seen, outcome: Outcome) -> None:

@@ -6,18 +6,19 @@ GL (rules 7.4). Found by actual id and by proforma number, never by contract or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
-from uuid import UUID
 
-from statecfg.clients.dataverse import Dataverse
-from statecfg.clients.finance import Finance
 from statecfg.model.declared import Requirement, Seen
 from statecfg.model.kind import Invariant
 from statecfg.model.plan import Finding
-from statecfg.resources.invariants.evidence import moved, unchanged
+from statecfg.resources.invariants.evidence import Entry, moved, unchanged
+from statecfg.resources.invariants.origins import Origin
+from statecfg.resources.invoices.leaks import staged_words
 from statecfg.resources.invoices.live import InvoiceInfo, InvoicesLive
+from statecfg.resources.invoices.traces import Traces
+from statecfg.resources.milestones.live import MilestonesLive
 from statecfg.resources.services import Services
 
 TITLE = "actuals staging"
@@ -44,34 +45,24 @@ class ActualsStaging(Invariant):
         return {}
 
     def look(self, requirement: Requirement, seen: Seen, baseline: Any) -> Iterable[Finding]:
-        invoices = [i for live in seen.values() if isinstance(live.value, InvoicesLive) for i in live.value.confirmed]
-        leaked = staged(self._services.dataverse, self._services.finance, invoices)
+        live = [each.value for each in seen.values() if isinstance(each.value, InvoicesLive)]
+        invoices = [invoice for each in live for invoice in each.confirmed]
+        milestones = [each.value for each in seen.values() if isinstance(each.value, MilestonesLive)]
+        leaked = self._staged(invoices, milestones)
         if leaked:
             yield moved(CODE, TITLE, f"{len(leaked)} rows of this cutover are in F&O's staging table", leaked)
         else:
             yield unchanged(CODE, TITLE, f"none of {len(invoices)} cutover invoices")
 
-
-def staged(dataverse: Dataverse, finance: Finance, invoices: Iterable[InvoiceInfo]) -> tuple[str, ...]:
-    """Staging rows that belong to these invoices, in words: by their actuals' ids and by their proforma numbers."""
-    by_id = {invoice.id: invoice for invoice in invoices}
-    if not by_id:
-        return ()
-    actuals = {
-        str(row["msdyn_actualid"]): by_id[str(row["_msdyn_invoice_value"])].number
-        for row in dataverse.rows_where_in(
-            "msdyn_actuals", "_msdyn_invoice_value", map(UUID, by_id), select=["msdyn_actualid", "_msdyn_invoice_value"]
-        )
-    }
-    select = ["dataAreaId", "ActualId", "InvoiceId", "Amount", "TransactionCurrencyId", "Description"]
-    numbers = sorted({invoice.number for invoice in by_id.values() if invoice.number})
-    rows = [
-        *finance.rows_where_in("ProjActualsImports", "ActualId", map(UUID, actuals), select=select),
-        *finance.rows_where_in("ProjActualsImports", "InvoiceId", numbers, select=select),
-    ]
-    found = {
-        f"actual {row['ActualId']} of invoice {actuals.get(str(row['ActualId']).casefold()) or row['InvoiceId']}: "
-        f"{row['Amount']} {row['TransactionCurrencyId']}, {row['Description']}"
-        for row in rows
-    }
-    return tuple(sorted(found))
+    def _staged(self, invoices: Sequence[InvoiceInfo], milestones: Sequence[MilestonesLive]) -> tuple[Entry, ...]:
+        """Staging rows that belong to these invoices, by their actuals' ids and by their proforma numbers."""
+        if not invoices:
+            return ()
+        traces = Traces(self._services.dataverse, self._services.finance)
+        numbers = {invoice.id: invoice.number for invoice in invoices}
+        actuals = {actual.id: actual for actual in traces.actuals(list(numbers))}
+        lines = {line.id: f"{line.contract} / {line.name}" for live in milestones for line in live.known.lines}
+        contracts = sorted({invoice.contract for invoice in invoices})
+        rows = traces.staged(actuals, sorted(filter(None, numbers.values())), contracts)
+        words = sorted(staged_words(row, actuals, lines, numbers) for row in rows)
+        return tuple(Entry(each, origin=Origin(True, "migrated")) for each in words)

@@ -6,7 +6,7 @@ open balances of the affected customers in full (rules 7.2). Source: reference/p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
@@ -14,7 +14,16 @@ from typing import Any, ClassVar, Literal
 from statecfg.model.declared import Requirement, Seen
 from statecfg.model.kind import Invariant
 from statecfg.model.plan import Finding
-from statecfg.resources.invariants.evidence import Entry, explained, moved, not_looked_at, sifted, unchanged
+from statecfg.resources.invariants.evidence import (
+    Entry,
+    explained,
+    moved,
+    not_looked_at,
+    sifted,
+    unchanged,
+    with_origins,
+)
+from statecfg.resources.invariants.origins import Origin, origins
 from statecfg.resources.milestones.live import MilestonesLive
 from statecfg.resources.services import Services
 
@@ -50,11 +59,12 @@ class CustomerTransactions(Invariant):
             production = self._services.environment.is_production
             yield not_looked_at(CODE, TITLE, "there is no baseline of this window", production=production)
             return
-        entries = [entry for company, mark in baseline["marks"].items() for entry in self._new(company, mark)]
+        bare = [entry for company, mark in baseline["marks"].items() for entry in self._new(company, mark)]
+        entries = with_origins(bare, origins(self._services, seen, [e.key for e in bare if e.voucher]))
         new, known = sifted(entries, self._services.window())
         if known:
             yield explained(CODE, TITLE, known)
-        changed = list(self._changed(baseline["open"]))
+        changed = list(self._changed(baseline["open"], entries, new))
         if new:
             yield moved(CODE, TITLE, f"{len(new)} new customer transactions", new)
         if changed:
@@ -82,7 +92,7 @@ class CustomerTransactions(Invariant):
         for row in rows:
             amount = f"{row['AmountCur']:,.2f} {row['CurrencyCode']}"
             words = f"voucher {row['Voucher']} in {company}, customer {row['AccountNum']}, {amount}, {row['Invoice']}"
-            yield Entry(words, str(row["Voucher"]))
+            yield Entry(words, str(row["Voucher"]), company, account=str(row["AccountNum"]))
         count = self._services.finance.count(
             "CustTransactions", f"dataAreaId eq '{company}' and SysRecId le {mark['last']}"
         )
@@ -102,12 +112,24 @@ class CustomerTransactions(Invariant):
                 sums[key] += row["AmountMST"]
         return sums
 
-    def _changed(self, before: Mapping[str, str]) -> Iterator[str]:
+    def _changed(self, before: Mapping[str, str], entries: Sequence[Entry], new: Sequence[Entry]) -> Iterator[Entry]:
+        """Balances that changed, but for those of customers whose new transactions somebody explained, each of them."""
         keys = [(company, account) for company, _, account in (key.partition("/") for key in before)]
         for (company, account), now in sorted(self._open(keys).items()):
             was = Decimal(before[f"{company}/{account}"])
-            if was != now:
-                yield f"customer {account} in {company}: open {was:,.2f} -> {now:,.2f}"
+            own = [entry for entry in entries if (entry.key[0], entry.account) == (company, account)]
+            if was != now and (not own or any(entry in new for entry in own)):
+                words = f"customer {account} in {company}: open {was:,.2f} -> {now:,.2f}"
+                yield Entry(words, "", company, _cause(own))
+
+
+def _cause(entries: Sequence[Entry]) -> Origin:
+    """Why a balance moved: by which of the new transactions of its customer."""
+    if not entries:
+        return Origin(None, "no new transaction shows why")
+    migrated = {entry.origin.migrated for entry in entries}
+    whose = next(answer for answer in (True, None, False) if answer in migrated)
+    return Origin(whose, "; ".join(f"voucher {entry.voucher}: {entry.origin.words}" for entry in entries))
 
 
 def _customers(seen: Seen) -> Iterator[tuple[str, str]]:

@@ -7,14 +7,24 @@ transferred, is watched in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from statecfg.model.declared import Requirement, Seen
 from statecfg.model.kind import Invariant
 from statecfg.model.plan import Finding
-from statecfg.resources.invariants.evidence import Entry, explained, moved, not_looked_at, sifted, unchanged
+from statecfg.resources.invariants.evidence import (
+    Entry,
+    explained,
+    moved,
+    not_looked_at,
+    sifted,
+    unchanged,
+    with_origins,
+)
+from statecfg.resources.invariants.origins import origins
 from statecfg.resources.services import Services
 
 TITLE = "GL"
@@ -23,6 +33,10 @@ HEADERS = "GeneralJournalEntryBiEntities"
 SUBLEDGER = "SubledgerJournalEntryBiEntities"
 VOUCHERS = {HEADERS: "SubledgerVoucher", SUBLEDGER: "Voucher"}
 """The column that holds the voucher, by set."""
+BOOKS = {HEADERS: "general journal", SUBLEDGER: "subledger"}
+LINES = "GeneralJournalAccountEntryBiEntities"
+PRICED = 20
+"""Of so many new headers the amount is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +67,13 @@ class GeneralLedger(Invariant):
             production = self._services.environment.is_production
             yield not_looked_at(CODE, TITLE, "there is no baseline of this window", production=production)
             return
-        entries = [
+        bare = [
             entry
             for company, marks in baseline.items()
             for name in VOUCHERS
             for entry in self._new(name, company, marks["ledger"], marks[name])
         ]
+        entries = with_origins(bare, origins(self._services, seen, [e.key for e in bare if e.voucher]))
         new, known = sifted(entries, self._services.window())
         if known:
             yield explained(CODE, TITLE, known)
@@ -88,8 +103,24 @@ class GeneralLedger(Invariant):
         rows = self._services.finance.rows(
             name, select=["SourceKey", voucher], filter=f"Ledger eq {ledger} and SourceKey gt {mark['last']}"
         )
-        for row in rows:
-            yield Entry(f"voucher {row[voucher]} in {company}", str(row[voucher]))
+        new = list(rows)
+        debits = self._debits([int(row["SourceKey"]) for row in new]) if name == HEADERS else {}
+        for row in new:
+            amount = debits.get(int(row["SourceKey"]))
+            words = BOOKS[name] + (f", {amount:,.2f} debited" if amount is not None else "")
+            yield Entry(f"voucher {row[voucher]} in {company}, {words}", str(row[voucher] or ""), company)
         count = self._services.finance.count(name, f"Ledger eq {ledger} and SourceKey le {mark['last']}")
         if count != mark["count"]:
             yield Entry(f"{company}: {count} entries up to record {mark['last']}, there were {mark['count']}")
+
+    def _debits(self, entries: Sequence[int]) -> dict[int, Decimal]:
+        """What is debited, in the accounting currency, by header; of the first ones only, which are what is shown."""
+        wanted = " or ".join(f"GeneralJournalEntry eq {entry}" for entry in entries[:PRICED])
+        sums: dict[int, Decimal] = {}
+        if wanted:
+            select = ["GeneralJournalEntry", "AccountingCurrencyAmount", "IsCredit"]
+            for row in self._services.finance.rows(LINES, select=select, filter=wanted):
+                debit = Decimal(0) if row["IsCredit"] == "Yes" else abs(row["AccountingCurrencyAmount"])
+                entry = int(row["GeneralJournalEntry"])
+                sums[entry] = sums.get(entry, Decimal(0)) + debit
+        return sums

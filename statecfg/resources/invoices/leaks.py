@@ -23,7 +23,7 @@ def exposed(books: Books, traces: Traces, batch: Sequence[Record], address: Addr
     actuals = {actual.id: actual for actual in traces.actuals(list(invoices))}
     keys = [record.key for record in batch]
     staged = traces.staged(actuals, sorted(filter(None, invoices.values())), keys)
-    details = tuple(_staged_words(row, actuals, {}, invoices) for row in staged)
+    details = tuple(staged_words(row, actuals, {}, invoices) for row in staged)
     what = f"{len(staged)} rows of {', '.join(keys)} are in F&O's staging table" if staged else ""
     clean = f"nothing of {', '.join(keys)} is in F&O's staging table yet; what was sent last may still arrive"
     yield finding("leaked", what or clean, address, details or tuple(keys))
@@ -41,7 +41,7 @@ def drift(live: InvoicesLive, milestones: MilestonesLive, traces: Traces, addres
     contracts = sorted({invoice.contract for invoice in live.confirmed})
     numbers = sorted(live.numbers - {""})
     for row in traces.staged(actuals, numbers, contracts):
-        words = _staged_words(row, actuals, lines, invoices)
+        words = staged_words(row, actuals, lines, invoices)
         change = FieldChange("staging in F&O", "no row", f"{row['Amount']} {row['TransactionCurrencyId']}")
         yield _found("staged-actual", f"a migrated actual is in F&O's staging table: {words}", words, change, address)
     for row in traces.posted(numbers):
@@ -70,9 +70,8 @@ def _found(code: str, what: str, title: str, change: FieldChange, address: Addre
     return Finding("block", code, what, HOLD, title, address=address, changes=(change,))
 
 
-def _staged_words(
-    row: Row, actuals: Mapping[str, Actual], lines: Mapping[str, str], invoices: Mapping[str, str]
-) -> str:
+def staged_words(row: Row, actuals: Mapping[str, Actual], lines: Mapping[str, str], invoices: Mapping[str, str]) -> str:
+    """A staging row by what it bills. lines: contract line id -> its name; invoices: invoice id -> proforma number."""
     actual = actuals.get(str(row["ActualId"]).casefold())
     amount = f"{row['Amount']} {row['TransactionCurrencyId']}"
     if actual is None:

@@ -18,7 +18,9 @@ from statecfg.resources.milestones.billed import BILLED_MILESTONES
 from statecfg.resources.milestones.contracts import Row
 
 STAGING = "ProjActualsImports"
-STAGING_COLUMNS = ("dataAreaId", "ActualId", "InvoiceId", "InvoiceProposalId", "Amount", "TransactionCurrencyId")
+STAGING_COLUMNS = (
+    "dataAreaId", "ActualId", "InvoiceId", "InvoiceProposalId", "Amount", "TransactionCurrencyId", "VoucherNumber",
+)  # fmt: skip
 FEW = 1000
 """Up to so many actuals are looked up in staging one by one; for more, the staging rows of their contracts are read."""
 VOUCHER = "msdyn_vouchernumber"
