@@ -387,8 +387,7 @@ class App:
         return closing(Journal(self.options.state_dir / "journal.sqlite", self.redaction.cleaned))
 
     def _next(self, phase: Phase, order: Order, outcome: Outcome, done: bool) -> str:
-        limit = f" -l {self.options.limit}" if self.options.limit else ""
-        place = f"-i {self.options.inventory}{limit}"
+        place = self.options.words
         if not done:
             # Before its first step a run has left nothing to go on with.
             return f"statecfg resume {order.run} {place}" if outcome.steps else f"statecfg plan {phase.name} {place}"

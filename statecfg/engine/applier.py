@@ -57,7 +57,7 @@ class Applier:
             self._carry_out(step, progress)
         except StatecfgError as error:
             state: StepState = "unknown" if progress.unknown else _state_of(error, progress)
-            self._ended(step, state, progress, error.what)
+            self._ended(step, state, progress, error.what, interrupted=isinstance(error, Interrupted))
             return error
         self._ended(step, "done", progress, _left_out(progress.refused))
         return None
@@ -127,7 +127,7 @@ class Applier:
                 do="find the cause at the service, then apply again: it goes on from here",
             )
 
-    def _ended(self, step: Step, state: StepState, progress: Progress, what: str) -> None:
+    def _ended(self, step: Step, state: StepState, progress: Progress, what: str, *, interrupted: bool = False) -> None:
         total = step.count or 1
         self.refused.extend((step.address, each) for each in progress.refused)
         refused = len(progress.refused)
@@ -135,6 +135,7 @@ class Applier:
         breaches = sum(each.breach for each in progress.refused)
         self.outcomes[step.number] = replace(outcome, breaches=breaches)
         data = {"state": state, "done": progress.done, "total": total, "refused": refused, "what": what}
+        data |= {"interrupted": True} if interrupted else {}
         self._say("step_complete", step, data)
 
     def _say(self, name: str, step: Step, data: Mapping[str, object] | None = None) -> None:

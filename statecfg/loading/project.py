@@ -166,7 +166,7 @@ def _digests(
             yield f"records/{desired.phase}/{desired.address}", desired.records.digest
     if extra:
         words = "\n".join(f"{key}={value}" for key, value in sorted(extra.items()))
-        yield "extra", hashlib.sha256(words.encode()).hexdigest()
+        yield "options -e", hashlib.sha256(words.encode()).hexdigest()
 
 
 def find_inventory(place: Path) -> Path:

@@ -10,13 +10,13 @@ from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from statecfg.report.layout import style
+from statecfg.report.layout import hanging, style
 from statecfg.report.progress import Pace, pace_words
 from statecfg.report.screen import console, writable
 from statecfg.report.words import duration, number
 
 EVERY_S = 10.0
-WORDS = {"done": "done", "failed": "FAILED", "unknown": "UNKNOWN", "not_started": "not started"}
+WORDS = {"done": "done", "failed": "FAILED", "unknown": "UNKNOWN", "not_started": "not started", "stopped": "STOPPED"}
 SHOWN = {"info": 0, "warn": 0, "error": 0, "block": 0, "ask": 0, "detail": 1}
 
 
@@ -90,8 +90,9 @@ class BarDisplay:
     def ended(self, pace: Pace, state: str) -> None:
         """A step ended; its line stays."""
         self.close()
-        text = Text(f"{pace.number:>3}  ").append(WORDS.get(state, state), style=style(state))
-        self._console.print(text.append(f"  {pace.address}  {pace.summary}{ending(pace)}"))
+        lead = Text(f"{pace.number:>3}  ").append(WORDS.get(state, state), style=style(state))
+        for line in hanging(lead, f"{pace.address}  {pace.summary}{ending(pace)}", at=11):
+            self._console.print(line)
 
     def told(self, words: str, severity: str) -> None:
         """Something to know, above the bar."""

@@ -20,7 +20,7 @@ LEAST_ROOM = 12
 STYLES = {
     "+": "green", "~": "yellow", ">": "cyan", "!": "bold red", "=": "dim", "?": "bold magenta",
     "ok": "green", "info": "cyan", "warn": "yellow", "ask": "bold magenta", "block": "bold red",
-    "done": "green", "failed": "bold red", "unknown": "bold magenta", "not_started": "dim",
+    "done": "green", "failed": "bold red", "stopped": "bold red", "unknown": "bold magenta", "not_started": "dim",
     "head": "bold", "quiet": "dim", "error": "bold red",
 }  # fmt: skip
 

@@ -60,7 +60,7 @@ class Display(Protocol):
         """A step went on, or waits for something."""
 
     def ended(self, pace: Pace, state: str) -> None:
-        """A step ended: done, failed, unknown, not_started. `pace.note` says why, if not done."""
+        """A step ended: done, failed, stopped, unknown, not_started. `pace.note` says why, if not done."""
 
     def told(self, words: str, severity: str) -> None:
         """Something to know that belongs to no step. severity: info, warn, or detail (only when asked for more)."""
@@ -121,7 +121,8 @@ class Progress:
             seconds=self._seconds(),
         )
         self._pace = None
-        self.display.ended(ended, str(data.get("state", "done")))
+        # What a person ended did not fail.
+        self.display.ended(ended, "stopped" if data.get("interrupted") else str(data.get("state", "done")))
 
     def _wait(self, data: Mapping[str, Any]) -> None:
         missing = f" ({data['missing']})" if data.get("missing") else ""

@@ -169,9 +169,9 @@ def test_digests_name_every_input_and_no_folder_of_this_machine(tmp_path: Path) 
     }
     project = load(written(tmp_path, files), extra={"cutover_version": "5"})
     assert sorted(project.digests) == [
-        "extra",
         "inventory/host_vars/uat.yml",
         "inventory/hosts.yml",
+        "options -e",
         "records/cutover/rows/a",
         "states/cutover.yml",
     ]
