@@ -24,6 +24,7 @@ from statecfg.engine import admission, drifting, planfile, resuming, run
 from statecfg.engine.attesting import Answers, Ask
 from statecfg.engine.interrupting import Stop, listening
 from statecfg.engine.journal import Journal
+from statecfg.engine.lock import is_gone
 from statecfg.engine.run import Order, Outcome, Scene
 from statecfg.engine.waiting import Pace, Waiting
 from statecfg.engine.windowbook import WindowBook
@@ -313,7 +314,8 @@ class App:
     def lock(self) -> Lease | None:
         """Who is at work in this environment; None if nobody is."""
         stage = self._stage
-        return stage.lease(stage.identity()).read()
+        held = stage.lease(stage.identity()).read()
+        return replace(held, void=is_gone(held.holder)) if held else None
 
     @without_secrets
     def release(self, identifier: str) -> Lease:

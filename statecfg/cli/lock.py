@@ -60,7 +60,8 @@ def release(call: Call, run: str) -> int:
 
 def _tell(call: Call, held: Lease | None, words: str) -> None:
     if call.output.form != "text":
-        held_by = {**asdict(held.holder), "age_s": round(held.age_s, 1), "lease_s": held.lease_s} if held else None
+        ages = {"age_s": round(held.age_s, 1), "lease_s": held.lease_s, "void": held.void} if held else {}
+        held_by = {**asdict(held.holder), **ages} if held else None
         call.output.document({"lock": held_by}, OK)
         return
     from statecfg.report.lock_lines import lock_lines

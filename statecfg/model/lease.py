@@ -25,12 +25,16 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease as it stands in the environment. age_s: seconds since it was renewed, on the service's clock."""
+    """A lease as it stands in the environment. age_s: seconds since it was renewed, on the service's clock.
+
+    void: its process was one of this host and is gone, so that the next run here takes it over at once.
+    """
 
     holder: Holder
     tag: str
     age_s: float
     lease_s: float
+    void: bool = False
 
     @property
     def expired(self) -> bool:

@@ -76,6 +76,7 @@ def test_a_lock_of_another_machine_holds_until_it_expires(rig: Rig) -> None:
     held = rig.app().lock()
     assert held is not None
     assert held.holder.who == "Eva"
+    assert not held.void, "whether a process of another machine lives can't be seen from here"
 
 
 def test_an_expired_lock_is_taken_over_once_nothing_is_under_way(rig: Rig) -> None:

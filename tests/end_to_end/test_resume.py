@@ -102,6 +102,9 @@ def test_a_killed_run_is_resumed_at_once_on_the_same_host(
     process.wait()
     rig.state_dir = project / ".statecfg"
     rig.extra = dict(SLOW)
+    left = rig.app().lock()
+    assert left is not None
+    assert left.void, "its process is gone"
     resumed(rig)
     finish(rig, ledger, invoices)
 
