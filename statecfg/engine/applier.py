@@ -80,11 +80,13 @@ class Applier:
         self._await(step, None)
 
     def _send(self, step: Step, progress: Progress) -> None:
+        looked = self.waiting.clock()
         look = self.guard.before(step, ())
         breaches = [finding for finding in look.findings if finding.blocks]
         if breaches:
             raise breach(step, breaches, ())
         (intent,) = self.journal.intend(self.run, step, [()])
+        progress.window_s = self.waiting.clock() - looked
         receipt = self._performed(step, intent)
         try:
             self._await(step, receipt)
@@ -133,9 +135,12 @@ class Applier:
         refused = len(progress.refused)
         outcome = _outcome(step, state, progress.done, total, refused, what)
         breaches = sum(each.breach for each in progress.refused)
-        self.outcomes[step.number] = replace(outcome, breaches=breaches)
-        data = {"state": state, "done": progress.done, "total": total, "refused": refused, "what": what}
+        window_s = round(progress.window_s, 3) if step.moment else 0.0
+        self.outcomes[step.number] = replace(outcome, breaches=breaches, window_s=window_s)
+        data: dict[str, object] = {"state": state, "done": progress.done, "total": total}
+        data |= {"refused": refused, "what": what}
         data |= {"interrupted": True} if interrupted else {}
+        data |= {"window_s": window_s} if window_s else {}
         self._say("step_complete", step, data)
 
     def _say(self, name: str, step: Step, data: Mapping[str, object] | None = None) -> None:

@@ -32,12 +32,16 @@ TARGET_S = 4.0
 
 @dataclass(slots=True)
 class Progress:
-    """How far a step is. `since_look`: sent after the last look that found nothing; named if the next one does."""
+    """How far a step is. `since_look`: sent after the last look that found nothing; named if the next one does.
+
+    window_s: the longest time from the beginning of a look to a request that left on the strength of it.
+    """
 
     done: int = 0
     refused: list[Refused] = field(default_factory=list)
     unknown: list[Record] = field(default_factory=list)
     since_look: list[Record] = field(default_factory=list)
+    window_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class Writer:
     size: int = 0
     clock: Callable[[], float] = time.monotonic
     _was_refused: bool = False
+    _looked: float = 0.0
     _peeked: list[Record] = field(default_factory=list)
     _running: dict[Future[float], tuple[Batch, int]] = field(default_factory=dict)
 
@@ -109,6 +114,7 @@ class Writer:
 
     def _allowed(self, batch: Batch) -> Batch:
         """What of a batch may be sent after a look at the world; the rest is noted. Raises Blocked at a breach."""
+        self._looked = self.clock()
         look = self.guard.before(self.step, batch)
         breaches = [finding for finding in look.findings if finding.blocks]
         if breaches:
@@ -121,6 +127,7 @@ class Writer:
 
     def _send(self, batch: Batch) -> float:
         start = self.clock()
+        self.progress.window_s = max(self.progress.window_s, start - self._looked)
         self.kind.perform(self.step, batch)
         return self.clock() - start
 

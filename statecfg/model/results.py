@@ -67,7 +67,8 @@ class Saved:
 class StepOutcome:
     """What became of one step. done of total: records, or 1 of 1. refused: records left out. what: why, in words.
 
-    breaches: how many of those left out a fence set aside, because of somebody else's work.
+    breaches: how many of those left out a fence set aside, because of somebody else's work. window_s: the longest time
+    from the beginning of a fence's look to a request that left on the strength of it; 0 where no fence stands.
     """
 
     number: int
@@ -81,6 +82,7 @@ class StepOutcome:
     what: str = ""
     irreversible: bool = False
     breaches: int = 0
+    window_s: float = 0.0
 
     @property
     def whole(self) -> bool:

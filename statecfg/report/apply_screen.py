@@ -85,6 +85,8 @@ def _outcome(step: StepOutcome) -> str:
         parts.append(f"{number(step.done)} of {number(step.total)}")
     if step.refused:
         parts.append(f"{number(step.refused)} refused")
+    if step.irreversible and step.window_s:
+        parts.append(f"each within {step.window_s:.1f} s of a look at the maps")
     return ": ".join(part for part in (", ".join(parts), step.what) if part)
 
 

@@ -209,3 +209,15 @@ def test_what_could_not_be_found_out_is_unknown(tmp_path: Path, batching: Batchi
         writer.write()
     assert [record.key for record in writer.progress.unknown] == ["r2"]
     assert "lost" in states(writer)
+
+
+def test_the_time_between_a_look_and_what_was_sent_on_its_strength_is_told(tmp_path: Path) -> None:
+    now = [0.0]
+
+    class Slow(Service):
+        def fence(self, step: Step, batch: Any, desired: Desired) -> Look:
+            now[0] += 3.0 if self.looks == 1 else 1.0
+            return super().fence(step, batch, desired)
+
+    writer = a_writer(tmp_path, Slow(), 20, GROUPS, clock=lambda: now[0])
+    assert writer.write().window_s == 3.0
