@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,8 +21,12 @@ import msgspec
 from statecfg.engine.planreading import FORMAT, FileRecords, read
 from statecfg.model.address import Address
 from statecfg.model.plan import Plan, Step, WorldLine
+from statecfg.model.records import Record
 
-__all__ = ["FileRecords", "moved", "read", "write"]
+__all__ = ["FileRecords", "moved", "read", "records_moved", "write"]
+
+NAMED = 20
+"""So many records of a plan are named when they would be sent otherwise now."""
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -94,4 +99,64 @@ def _differ(old: WorldLine | None, new: WorldLine | None) -> bool:
 def _words(key: tuple[Address, str], old: WorldLine | None, new: WorldLine | None) -> str:
     was = (old.value or f"{old.count} records") if old else "nothing"
     is_ = (new.value or f"{new.count} records") if new else "nothing"
-    return f"{key[0]} {key[1]}: " + (f"{was} -> {is_}" if was != is_ else f"{was}, but not the same as before")
+    fields = _fields(was, is_)
+    return f"{key[0]} {key[1]}: " + ("; ".join(fields) or f"{was}, but not the same as before")
+
+
+def _fields(was: str, is_: str) -> list[str]:
+    """What two texts of `field: value` parts, or of one value, don't share, field by field, as old -> new."""
+    if was == is_:
+        return []
+    before, after = _parts(was), _parts(is_)
+    if before is None or after is None:
+        return [f"{was} -> {is_}"]
+    names = dict.fromkeys([*before, *after])
+    return [_change(n, before.get(n, "none"), after.get(n, "none")) for n in names if before.get(n) != after.get(n)]
+
+
+def _parts(text: str) -> dict[str, str] | None:
+    parts = [part.partition(": ") for part in text.split("; ")]
+    return {name: value for name, _, value in parts} if all(colon for _, colon, _ in parts) else None
+
+
+def _change(name: str, was: str, is_: str) -> str:
+    # A checksum says that something moved, and nothing that a person could use.
+    return f"{name} moved" if "#" in was + is_ else f"{name}: {was} -> {is_}"
+
+
+def records_moved(before: Iterable[Step], now: Iterable[Step]) -> tuple[str, ...]:
+    """Records that a plan would send and that would be sent otherwise now, or not at all, by key; the first of them.
+
+    To be asked when something moved: it goes through all records of both.
+    """
+    now = tuple(now)
+    same = {_fingerprint(step, record) for step in now if step.sends for record in step.records}
+    left = (
+        (step, record)
+        for step in before
+        if step.sends
+        for record in step.records
+        if _fingerprint(step, record) not in same
+    )
+    named = {record.id: (step, record) for step, record in islice(left, NAMED)}
+    found = {record.id: (step, record) for step in now if step.sends for record in step.records if record.id in named}
+    return tuple(_otherwise(*planned, found.get(key)) for key, planned in named.items())
+
+
+def _fingerprint(step: Step, record: Record) -> int:
+    return hash((step.address, _verb(step), record.id, record.before, *map(str, record.values.items())))
+
+
+def _verb(step: Step) -> str:
+    return step.verb.removesuffix("-canary")
+
+
+def _otherwise(step: Step, record: Record, found: tuple[Step, Record] | None) -> str:
+    what = f"{step.address} {record.key}: was to be sent ({_verb(step)})"
+    if found is None:
+        return f"{what}, and isn't to be any more" + (": it exists by now" if step.mark == "+" else "")
+    if _verb(found[0]) != _verb(step):
+        return f"{what}, and is to be sent as {_verb(found[0])} now: its status is another"
+    values = found[1].values
+    fields = [name for name in {**record.values, **values} if record.values.get(name) != values.get(name)]
+    return f"{what}, and is another by now" + (f": {', '.join(fields)}" if fields else "")

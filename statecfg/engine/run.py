@@ -243,6 +243,7 @@ def _refuse_stale(scene: Scene, order: Order, now: planner.Draft, seen: Seen, ou
     moved = planfile.moved(order.plan.world, now.world)
     if moved:
         outcome.findings = (*outcome.findings, *in_the_window(scene, seen))
+        moved = (*moved, *planfile.records_moved(order.plan.steps, now.steps))
         raise StalePlan(
             "the world moved since this plan was made: " + "; ".join(moved[:5]),
             moved,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tests.end_to_end import moments
 from tests.end_to_end.meddling import MILESTONE, Meddler
 from tests.end_to_end.moments import CREATING, LOADING
 from tests.end_to_end.rig import Rig, codes, said
-from tests.end_to_end.stage import Stage
+from tests.end_to_end.stage import Stage, make_milestone, stones_of
 from tests.foreign.client import ACTUALS, INVOICES, MILESTONES, NOT_READY, READY
 
 FRESH = "fresh"
@@ -89,7 +90,14 @@ def first_on(somebody: Meddler, contract: str, status: int) -> str:
 CHANGES: dict[str, dict[str, Any]] = {
     "amount": {"msdyn_amount": 1},
     "status": {"msdyn_invoicestatus": NOT_READY},
+    "dates": {"msdyn_invoicedate": "2001-01-01T00:00:00Z", "msdyn_milestonedate": "2001-01-01"},
 }
+NAMED = {
+    "amount": r"CON-0002: .*\bamount: [\d,.]+ USD -> [\d,.]+ USD",
+    "status": r"CON-0002: .*\bstatus: 2 ready for invoicing -> 1 not ready, 1 ready for invoicing",
+    "dates": r"CON-0002: (.*; )?dates moved",
+}
+"""What is said of each change: contract, then field, then old -> new."""
 
 
 @pytest.mark.parametrize("what", CHANGES)
@@ -97,14 +105,27 @@ def test_a_milestone_that_was_changed(others: Callable[[str], Meddler], tmp_path
     somebody = others(CREATING)
     key = first_on(somebody, "CON-0002", READY)
     moved = stale(somebody.rig, lambda: somebody.edit(MILESTONE, key=key, changes=CHANGES[what]), tmp_path)
-    assert "CON-0002" in moved
+    assert re.search(NAMED[what], moved), moved
+    others_fields = [field for field in ("amount:", "status:", "dates moved") if not field.startswith(what)]
+    assert not any(re.search(rf"(: |; ){field}", moved) for field in others_fields), "and nothing that didn't move"
 
 
 def test_a_milestone_that_was_deleted(others: Callable[[str], Meddler], tmp_path: Path) -> None:
     somebody = others(CREATING)
     key = first_on(somebody, "CON-0002", READY)
     moved = stale(somebody.rig, lambda: somebody.edit(MILESTONE, key=key, operation="delete"), tmp_path)
-    assert "CON-0002" in moved
+    assert re.search(
+        r"CON-0002: .*; status: 2 ready for invoicing -> 1 ready for invoicing, 1 not in Dataverse; amount: ", moved
+    ), moved
+
+
+def test_a_milestone_of_the_plan_that_somebody_made(others: Callable[[str], Meddler], tmp_path: Path) -> None:
+    somebody = others(FRESH)
+    row = next(row for row in somebody.cutover.rows() if not stones_of(somebody.rig, row))
+    moved = stale(somebody.rig, lambda: make_milestone(somebody.rig, row), tmp_path)
+    key = f"{row['contract']} / {row['line']} / {row['name']}"
+    assert re.search(rf"{row['contract']}: milestones: 0 of (\d) -> 1 of \1; to do: ", moved), moved
+    assert f"{key}: was to be sent (create), and isn't to be any more: it exists by now" in moved
 
 
 def test_a_contract_that_is_lost(others: Callable[[str], Meddler], tmp_path: Path) -> None:

@@ -110,3 +110,31 @@ def test_what_moved_is_named_with_what_it_was() -> None:
         "milestones/m CON-1: 3 records, but not the same as before",
     )
     assert planfile.moved(before, before) == ()
+
+
+def test_what_moved_is_named_by_field_and_only_what_moved() -> None:
+    was = WorldLine(MILESTONES, "CON-1", 3, "x", "milestones: 3 of 3; status: 3 ready; amount: 9.00 USD; dates: #01ab")
+    now = WorldLine(MILESTONES, "CON-1", 3, "y", "milestones: 3 of 3; status: 3 ready; amount: 8.00 USD; dates: #77ff")
+    assert planfile.moved((was,), (now,)) == ("milestones/m CON-1: amount: 9.00 USD -> 8.00 USD; dates moved",)
+    gone = WorldLine(MILESTONES, "CON-1", 0, "z", "no such contract")
+    (words,) = planfile.moved((was,), (gone,))
+    assert words.endswith("-> no such contract")
+    (exchanged,) = planfile.moved((was,), (WorldLine(MILESTONES, "CON-1", 3, "y", was.value),))
+    assert exchanged.endswith("but not the same as before")
+
+
+def step_of(verb: str, *records: Record) -> Step:
+    return Step(MILESTONES, verb, verb, 1, mark="+" if verb == "create" else "~", batching=Batching(), records=records)
+
+
+def test_records_of_a_plan_that_would_be_sent_otherwise_now_are_named() -> None:
+    same, kept = Record("a", "1", values={"x": Decimal("1.0")}), Record("b", "2", values={"x": Decimal("1.0")})
+    other, gone = Record("b", "2", "v2", {"x": Decimal("2.0")}), Record("c", "3")
+    before = (step_of("create", same, kept, gone), step_of("resend", Record("d", "4", "v1")))
+    now = (step_of("create-canary", same), step_of("create", other), step_of("set-ready", Record("d", "4", "v1")))
+    assert planfile.records_moved(before, now) == (
+        "milestones/m b: was to be sent (create), and is another by now: x",
+        "milestones/m c: was to be sent (create), and isn't to be any more: it exists by now",
+        "milestones/m d: was to be sent (resend), and is to be sent as set-ready now: its status is another",
+    )
+    assert planfile.records_moved(before, before) == ()

@@ -17,7 +17,7 @@ from statecfg.model.plan import Change, FieldChange, Finding, Step, Summary, Unc
 from statecfg.model.records import Record
 from statecfg.resources.invoices import decide, leaks, steps, wording
 from statecfg.resources.invoices.fences import Fences
-from statecfg.resources.invoices.live import InvoicesLive
+from statecfg.resources.invoices.live import InvoiceInfo, InvoicesLive
 from statecfg.resources.invoices.looking import Looker
 from statecfg.resources.invoices.read import Reader
 from statecfg.resources.invoices.spec import InvoicesSpec
@@ -118,7 +118,7 @@ class Invoices(Kind):
             own = sorted(value.of(contract), key=lambda i: i.id)
             facts = [(i.id, i.status, i.content, i.in_flight, i.lines, i.ours, i.total) for i in own]
             whole = sum(digest_of(str(fact).encode()) for fact in facts) + (contract in value.creating)
-            words = ", ".join(f"{i.status} {i.number} ({i.content})" for i in own) or "being created"
+            words = ", ".join(map(_in_words, own)) or "being created"
             yield WorldLine(desired.address, contract, len(own), f"{whole % WHOLE:032x}", words)
 
     def pending(self, desired: Desired, live: Live, seen: Seen) -> Sequence[Step]:
@@ -214,3 +214,9 @@ class Invoices(Kind):
 def _of(desired: Desired) -> Address:
     spec: InvoicesSpec = desired.spec
     return Address.parse(spec.of)
+
+
+def _in_words(invoice: InvoiceInfo) -> str:
+    job = ", with a job" if invoice.in_flight else ""
+    lines = f"{invoice.ours} of {counted(invoice.lines, 'line')} ours"
+    return f"{invoice.status} {invoice.number} ({invoice.content}, {lines}, {invoice.total:,.2f}{job})"

@@ -26,6 +26,7 @@ from statecfg.resources.milestones.live import (
     unpacked,
 )
 from statecfg.resources.milestones.spec import MilestoneRow, MilestonesSpec
+from statecfg.resources.milestones.standing import Standing
 from statecfg.resources.milestones.wording import Notes, money
 
 WHOLE = 1 << 128
@@ -55,11 +56,12 @@ class _Count:
     found: int = 0
     digest: int = 0
     on_invoices: int = 0
+    standing: Standing = field(default_factory=Standing)
 
     def tally(self) -> Tally:
         return Tally(
             rows=self.rows, amount=self.amount, tax=self.tax, found=self.found, digest=self.digest % WHOLE,
-            on_invoices=self.on_invoices,
+            on_invoices=self.on_invoices, standing=self.standing.words(),
             **self.verdicts,
         )  # fmt: skip
 
@@ -135,6 +137,7 @@ class Assessment:
         if match.entry.status != NONE or match.entry.finance != NONE:
             count.found += 1
             count.digest += digest(match.id, match.entry)
+            count.standing.add(match.id, match.entry)
             count.on_invoices += match.entry.status >= ON_INVOICE
         self._ours.append(match.id)
         if match.id != match.computed:

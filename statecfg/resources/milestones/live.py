@@ -229,7 +229,8 @@ class Tally:
     posted: 003 and Invoiced. settled: never touched again (rules 4.4). blocked: named in a finding.
     amount, tax: sums of the file's rows in the contract's currency. found, digest: how many of them are in
     Dataverse or F&O, and the order-free sum of their 16-byte digests. on_invoices: how many are 002 or 003. sent: in a
-    world that is simulated, how many of `done` are only on their way.
+    world that is simulated, how many of `done` are only on their way. standing: how those found stood, field by field,
+    in words.
     """
 
     rows: int = 0
@@ -247,6 +248,7 @@ class Tally:
     digest: int = 0
     on_invoices: int = 0
     sent: int = 0
+    standing: str = ""
 
     @property
     def to_send(self) -> int:

@@ -10,6 +10,7 @@ from statecfg.model.plan import Summary, Unchanged, WorldLine
 from statecfg.resources.milestones.assess import WHOLE, digest_of
 from statecfg.resources.milestones.live import ContractInfo, MilestonesLive, Tally
 from statecfg.resources.milestones.spec import MilestonesSpec
+from statecfg.resources.milestones.standing import SMALL
 from statecfg.resources.milestones.steps import counted
 from statecfg.resources.milestones.wording import money
 
@@ -74,6 +75,17 @@ def _contract_digest(contract: ContractInfo) -> int:
 def _words(tally: Tally, contract: ContractInfo | None) -> str:
     if contract is None:
         return "no such contract"
-    standings = [f"{getattr(tally, name):,} {words}" for name, words in STANDINGS.items() if getattr(tally, name)]
-    won = "" if contract.won else ", not won"
-    return f"{tally.found:,} of {tally.rows:,} milestones" + (f" ({', '.join(standings)})" if standings else "") + won
+    facts = {
+        "milestones": f"{tally.found:,} of {tally.rows:,}",
+        "to do": _to_do(tally),
+        "contract": f"{contract.currency} in {contract.company}, {'won' if contract.won else 'not won'}",
+        "lines": f"{len(contract.lines):,}, #{_contract_digest(contract) % SMALL:04x}",
+    }
+    parts = [f"{name}: {value}" for name, value in facts.items() if value]
+    return "; ".join([*parts, tally.standing] if tally.standing else parts)
+
+
+def _to_do(tally: Tally) -> str:
+    doing = {"create": "to create", "set_ready": "to set ready", "resend": "to send again", "blocked": "blocked"}
+    counts = [(getattr(tally, name), words) for name, words in {**doing, **STANDINGS}.items()]
+    return ", ".join(f"{count:,} {words}" for count, words in counts if count)
