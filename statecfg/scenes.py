@@ -35,6 +35,9 @@ from statecfg.resources.progress import begun_next
 from statecfg.resources.services import Services
 from statecfg.understanding import LEASE, understanding
 
+LOCK = "lock"
+"""Among what is disabled: neither the lease nor the local lock is taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -69,7 +72,7 @@ class Stage:
             originals=lambda seen: _originals(kinds["map"], seen),
             take_mark=understood()(lambda: take_mark(services)),
             adopted=_adopted,
-            lock=lambda run: self._lock(run, declared, kinds, book),
+            lock=None if LOCK in self.disabled else lambda run: self._lock(run, declared, kinds, book),
             directory=self.directory,
             settle_s=self.project.environment.waits.witness_s,
             production=self.project.environment.is_production,
