@@ -6,8 +6,8 @@ import pytest
 
 from statecfg.sandbox.seeding import generate
 from statecfg.sandbox.seeding.portfolio import Billing, Line, Milestone, Standing
+from tests.conftest import Figures
 from tests.kill.bench import SHAPE, Watching
-from tests.kill.conftest import Figures
 from tests.kill.ending import once
 from tests.kill.recovering import APPLY, RESUME, recover
 

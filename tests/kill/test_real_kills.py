@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import Figures
 from tests.kill.bench import Bench, Watching
 from tests.kill.claims import SIDES, Claims
-from tests.kill.conftest import Figures
 from tests.kill.ending import CONFIRM
 from tests.kill.killing import deaths, killed_at
 from tests.kill.late import killed_before

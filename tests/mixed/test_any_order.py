@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.conftest import Figures
 from tests.end_to_end.moments import START, STOP
 from tests.end_to_end.outcome import MAPS
 from tests.kill.bench import AFTER, BEFORE, PHASES, Bench
@@ -142,9 +143,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_in_any_order_it_ends_in_the_same_world(
-    bench: Bench, side: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_in_any_order_it_ends_in_the_same_world(bench: Bench, side: str, figures: Figures) -> None:
     counted: list[int] = []
     machine = seed(f"{SEED} {side}")(type("Mixed", (Mixed,), {"bench": bench, "counted": counted}))
     # A seed alone must bring a search back, so nothing is kept, and a failure is shown as it was found.
@@ -160,6 +159,4 @@ def test_in_any_order_it_ends_in_the_same_world(
     try:
         run_state_machine_as_test(machine, settings=search)  # type: ignore[no-untyped-call]
     finally:
-        record_property(
-            "figures", f"seed {SEED}, {side} side: {len(counted)} procedures, {sum(counted)} steps in any order"
-        )
+        figures(f"seed {SEED}, {side} side: {len(counted)} procedures, {sum(counted)} steps in any order")
