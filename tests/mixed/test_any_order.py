@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -131,15 +130,6 @@ class Mixed(RuleBasedStateMachine):
             self.counted.append(len(self.procedure.steps))
         finally:
             self.procedure.close()
-
-
-@pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A world whose undisturbed end is known."""
-    bench = Bench.start(tmp_path_factory.mktemp("mixed"))
-    bench.undisturbed()
-    yield bench
-    bench.close()
 
 
 @pytest.mark.parametrize("side", SIDES)
