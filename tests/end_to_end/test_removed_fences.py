@@ -227,6 +227,7 @@ def confirm_in_background(others: Meddler) -> None:
 
 def an_hour_later(others: Meddler) -> None:
     others.rig.settings(clock__offset_s=7200)
+    others.client.sign_in_again()
     others.client.rows("invoices", select="invoiceid")
 
 

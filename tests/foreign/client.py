@@ -78,6 +78,10 @@ class Client:
             self._tokens[service] = _json(self._session.post(url, data=form, timeout=30))["access_token"]
         return self._tokens[service]
 
+    def sign_in_again(self) -> None:
+        """Ask for new tokens with the next requests: the old ones end with the world's clock."""
+        self._tokens.clear()
+
     def _by_secret(self, service: str) -> dict[str, str]:
         return {
             "grant_type": "client_credentials",
