@@ -33,10 +33,10 @@ demo: $(READY)
 	@$(BIN)/python demo/demo.py
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 -m 'not damage'
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not damage'
 
 test-damage: $(READY)
-	$(BIN)/python -m pytest -n 2 -m damage
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m damage
 
 test-kill: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/kill

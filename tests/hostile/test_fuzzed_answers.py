@@ -78,7 +78,7 @@ def fields(stage: Stage, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.mark.parametrize("words", [("plan", "cutover"), ("apply", "cutover", "--yes")], ids=["plan", "apply"])
 @settings(
-    deadline=None, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None, max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(pick=st.integers(0, 10**6), wrong=st.sampled_from(WRONG))
