@@ -26,7 +26,7 @@ from tests.end_to_end.outcome import MAPS
 from tests.kill.bench import AFTER, BEFORE, PHASES, Bench
 from tests.mixed.procedure import Procedure
 
-EXAMPLES, STEPS = 7, 6
+EXAMPLES, STEPS = 5, 6
 SEED = os.environ.get("SEED", "1")
 SIDES = ("one", "other")
 """Two searches, so that two processes share the work; each goes its own way."""
