@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,22 +19,9 @@ from tests.sandbox.dualwrite_world import (
     app_token,
     milestone,
     persons_token,
-    running_link,
 )
 
 NOBODY = str(uuid.UUID(int=7))
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    return running
 
 
 def with_token(link: Link, token: str) -> int:
@@ -225,34 +211,34 @@ PATHS = [
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(PATHS), body=anything, real=st.booleans())
-def test_no_body_makes_the_gateway_fail(running: Link, path: str, body: Any, real: bool) -> None:
-    pid, tid = running.map()["pid"], running.map()["tid"]
+def test_no_body_makes_the_gateway_fail(link: Link, path: str, body: Any, real: bool) -> None:
+    pid, tid = link.map()["pid"], link.map()["tid"]
     if real and isinstance(body, dict):
-        body = {"action": "4", "details": [{"pid": pid, "cid": running.cid, "parameters": body}], **body}
-    filled = path.format(cid=running.cid, tid=tid, pid=pid)
+        body = {"action": "4", "details": [{"pid": pid, "cid": link.cid, "parameters": body}], **body}
+    filled = path.format(cid=link.cid, tid=tid, pid=pid)
     for method in ("POST", "GET"):
-        assert running.send(method, MANAGEMENT + filled, body).status_code < 500
-    assert running.kernel.crashes == []
-    assert running.maps()
+        assert link.send(method, MANAGEMENT + filled, body).status_code < 500
+    assert link.kernel.crashes == []
+    assert link.maps()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=60))
-def test_no_bytes_make_the_gateway_fail(running: Link, body: bytes) -> None:
-    for path in ("/Start", f"/SolutionAware/{running.cid}/RestoreTemplates"):
-        assert running.send("POST", MANAGEMENT + path, data=body).status_code == 400
-    assert running.kernel.crashes == []
+def test_no_bytes_make_the_gateway_fail(link: Link, body: bytes) -> None:
+    for path in ("/Start", f"/SolutionAware/{link.cid}/RestoreTemplates"):
+        assert link.send("POST", MANAGEMENT + path, data=body).status_code == 400
+    assert link.kernel.crashes == []
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=anything, force=st.sampled_from(["true", "FALSE", "", "x"]), whole=st.booleans())
-def test_no_body_makes_a_reset_or_a_key_fail(running: Link, body: Any, force: str, whole: bool) -> None:
+def test_no_body_makes_a_reset_or_a_key_fail(link: Link, body: Any, force: str, whole: bool) -> None:
     if whole:
         body = {"environments": [body, body], "legalEntities": [body], "integrationKeys": {"accounts": [body]}}
-    dataset = f"dataverse-{running.cid[:8]}"
-    for path in (f"ConnectionSet/{running.cid}/Reset?forceReset={force}", f"dataset/{dataset}/IntegrationKeys"):
-        assert running.send("POST", f"/api/{path}", body).status_code < 500
-    assert running.kernel.crashes == []
+    dataset = f"dataverse-{link.cid[:8]}"
+    for path in (f"ConnectionSet/{link.cid}/Reset?forceReset={force}", f"dataset/{dataset}/IntegrationKeys"):
+        assert link.send("POST", f"/api/{path}", body).status_code < 500
+    assert link.kernel.crashes == []
 
 
 def reset(link: Link, *companies: str, force: str = "False") -> requests.Response:

@@ -5,7 +5,7 @@ Numbers M... are those of reference/project-operations.md, "Typical mistakes the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,24 +26,11 @@ from tests.sandbox.dualwrite_world import (
     SYNC,
     Link,
     milestone,
-    running_link,
 )
 from tests.sandbox.project_world import CONTRACT
 
 THREE = (MILESTONES, ACTUALS, INVOICES)
 NOT_READY, POSTED = 192350000, 192350003
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    return running
 
 
 def load(link: Link) -> list[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from statecfg.sandbox.dualwrite.payload import size_of
@@ -22,18 +20,6 @@ from tests.sandbox.dualwrite_world import (
 from tests.sandbox.project_world import hours
 
 STAGING = "fo.ProjActualsImports"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    return running
 
 
 def test_finance_may_carry_only_so_many_records_at_once(link: Link) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -32,19 +31,6 @@ READY, CREATED = 192350001, 192350002
 STAGING = "fo.ProjActualsImports"
 PROPOSALS = "fo.private.proposals"
 LARGEST = "922337203685476.99"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    running.world.faults.clear()
-    return running
 
 
 def invoice_everything(link: Link) -> str:

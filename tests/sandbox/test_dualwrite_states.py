@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.sandbox.dualwrite_world import (
@@ -20,25 +18,11 @@ from tests.sandbox.dualwrite_world import (
     SYNC,
     Link,
     milestone,
-    running_link,
 )
 
 SALES_INVOICES = "invoices - Sales invoice headers V2"
 HEADERS = "msdyn_milestoneheaders - Progress billing milestone header"
 SKIP_CATCH_UP = {"dualWriteSkipCatchUpSyncParameters": {"skipCatchUpSyncPreserveData": True}}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    running.world.faults.clear()
-    return running
 
 
 def reach(link: Link, state: str) -> None:

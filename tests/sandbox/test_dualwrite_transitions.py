@@ -5,7 +5,7 @@ Source: reference/dual-write.md, 4.6. Where it names two outcomes, both are here
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,6 @@ from tests.sandbox.dualwrite_world import (
     SYNC,
     Link,
     milestone,
-    running_link,
 )
 
 HEADERS = "msdyn_milestoneheaders - Progress billing milestone header"
@@ -65,19 +64,6 @@ ROWS = [
     Transition(PAUSED, RESUME, KEEP, (RUNNING,), carried("during", "after")),
     Transition(PAUSED, STOP, None, (STOPPED,), carried()),
 ]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    running.world.faults.clear()
-    return running
 
 
 def reach(link: Link, state: str) -> None:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from statecfg.sandbox.dualwrite.texts import VALIDATION
-from tests.sandbox.dualwrite_world import CONTRACT_LINES, CUSTOMERS, SKIP, START, Link, running_link
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    running.world.faults.clear()
-    return running
+from tests.sandbox.dualwrite_world import CONTRACT_LINES, CUSTOMERS, SKIP, START, Link
 
 
 def line(finance: str, dataverse: str, direction: int = 2, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,19 +26,6 @@ from tests.sandbox.dualwrite_world import (
 
 MAP_ROWS = "msdyn_dualwriteentitymap"
 PAIRS = {"4": "192350001"}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    running.world.faults.clear()
-    return running
 
 
 def on_offer(link: Link, tname: str = MILESTONES) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,18 +22,6 @@ from tests.sandbox.dualwrite_world import (
 )
 
 SECRETS = ("ServiceBusConnectionString", "StorageAccountSASConnectionString")
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    return running
 
 
 def runtime(link: Link, tname: str = MILESTONES):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,20 +10,8 @@ import pytest
 from statecfg.sandbox.dataverse import records
 from statecfg.sandbox.finance import writes
 from statecfg.sandbox.world import Refused
-from tests.sandbox.dualwrite_world import MANAGEMENT, MILESTONES, START, STOP, SYNC, Link, milestone, running_link
+from tests.sandbox.dualwrite_world import MANAGEMENT, MILESTONES, START, STOP, SYNC, Link, milestone
 from tests.sandbox.project_world import MILESTONE, project_world
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    with running_link(tmp_path_factory.mktemp("ca")) as link:
-        yield link
-
-
-@pytest.fixture
-def link(running: Link) -> Link:
-    running.world.restore("fresh")
-    return running
 
 
 def test_a_stop_that_is_to_fail_leaves_the_map_running(link: Link) -> None:
