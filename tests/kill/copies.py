@@ -25,7 +25,10 @@ _PASSING = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{4}"), "<run>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?"), "<time>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<digest>"),
-    (re.compile(r'(\\*"(?:pid|started|took_s|waited_s|window_s|seconds)\\*": ?)(\\*"[^"\\]*\\*"|[\d.]+)'), r"\1<passing>"),
+    (
+        re.compile(r'(\\*"(?:pid|started|took_s|waited_s|window_s|seconds)\\*": ?)(\\*"[^"\\]*\\*"|[\d.]+)'),
+        r"\1<passing>",
+    ),
     (re.compile(r"/[^\s\"'\\]*/\.statecfg/"), "<project>/"),
 )
 
